@@ -1,1 +1,44 @@
-return 0;
+using System.CommandLine;
+using UsageBilling.Cloud;
+using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Gateways;
+
+var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
+{
+    ServeCommand.Build(),
+    MigrateCommand.Build(),
+    EnrollCommand.Build(),
+};
+
+// `usage-cloud --http-port 80` means serve.
+string[] line = args is [] || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version")) ? ["serve", .. args] : args;
+var parsed = root.Parse(line);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+    {
+        Console.Error.WriteLine(error.Message);
+    }
+
+    Console.Error.WriteLine("usage-cloud --help lists verbs and options.");
+    return ExitCodes.Usage;
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(1),
+    });
+}
+catch (SettingsException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return ExitCodes.Usage;
+}
+catch (DatabaseUnavailableException e)
+{
+    Console.Error.WriteLine(e.Message);
+    return ExitCodes.BadInput;
+}

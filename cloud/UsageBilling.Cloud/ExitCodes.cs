@@ -1,0 +1,9 @@
+namespace UsageBilling.Cloud;
+
+/// <summary>What the process says to the shell.</summary>
+internal static class ExitCodes
+{
+    public const int Ok = 0;
+    public const int BadInput = 1;
+    public const int Usage = 2;
+}

@@ -1,0 +1,9 @@
+namespace UsageBilling.Cloud.Ingest;
+
+/// <summary>Registers ingest with the host.</summary>
+internal static class IngestRegistration
+{
+    public static void AddIngest(this WebApplicationBuilder builder)
+    {
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Gateways;
+using UsageBilling.Cloud.Ingest;
+
+namespace UsageBilling.Cloud;
+
+/// <summary><c>usage-cloud serve</c>: the host with all roles asked for.</summary>
+internal static class ServeCommand
+{
+    public static Command Build()
+    {
+        var command = new Command("serve", "Run the service. With nothing configured it starts its own MQTT broker and its own PostgreSQL.").WithDatabase().WithServing();
+        command.SetAction((parsed, cancellation) => RunAsync(parsed.Settings(), cancellation));
+        return command;
+    }
+
+    /// <summary>Opens the database, runs until cancelled, and stops what it started.</summary>
+    public static async Task<int> RunAsync(CloudSettings settings, CancellationToken cancellation)
+    {
+        await using var database = await CloudDatabase.OpenAsync(settings, cancellation);
+        await using var app = CreateApp(settings, database);
+        await app.RunAsync(cancellation);
+        return ExitCodes.Ok;
+    }
+
+    /// <summary>The host over an open database; tests start it on ports of their own.</summary>
+    public static WebApplication CreateApp(CloudSettings settings, CloudDatabase database)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(settings.Bind, settings.HttpPort));
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning); // a line for each request is the proxy's business
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddProblemDetails();
+        builder.AddDatabase(database);
+        builder.AddGateways();
+        if (settings.Roles.HasFlag(CloudRoles.Ingest))
+        {
+            builder.AddIngest();
+        }
+
+        var app = builder.Build();
+        app.MapHealth();
+        app.MapGateways();
+        return app;
+    }
+}
