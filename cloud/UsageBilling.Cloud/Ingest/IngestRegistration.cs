@@ -5,5 +5,6 @@ internal static class IngestRegistration
 {
     public static void AddIngest(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<CommitSignal>();
     }
 }
