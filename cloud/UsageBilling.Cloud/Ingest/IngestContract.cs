@@ -1,61 +1,48 @@
 using NodaTime;
-using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Ingest;
+
+/// <summary>A stream with batches that are committed and not yet projected: the batches (<see cref="ProjectedThrough"/>, <see cref="CommittedThrough"/>].</summary>
+public sealed record UnprojectedStream(string Gateway, Guid Stream, long ProjectedThrough, long CommittedThrough);
 
 /// <summary>What a batch in the journal holds. Stored.</summary>
 public enum BatchKind : short
 {
-    /// <summary>Readings, to be decoded with <c>BatchCodec</c>; decoding succeeds.</summary>
+    /// <summary>Readings.</summary>
     Readings = 0,
 
     /// <summary>A signed gap: stands for batches that are lost.</summary>
     Gap = 1,
 
-    /// <summary>A signed body that nobody could read; parked as a whole.</summary>
+    /// <summary>A signed body that cannot be decoded; Ingest has parked it as a whole, there is nothing to project.</summary>
     Unreadable = 2,
 }
 
-/// <summary>A batch as the journal keeps it.</summary>
-/// <param name="Gateway">Who sent it.</param>
-/// <param name="Stream">Its stream.</param>
-/// <param name="Sequence">Its place in the stream.</param>
-/// <param name="ReceivedAt">When it was received.</param>
-/// <param name="Kind">What it holds.</param>
-/// <param name="Hash">SHA-256 of the body.</param>
-/// <param name="Body">The body as it was signed.</param>
-public sealed record JournalledBatch(string Gateway, Guid Stream, long Sequence, Instant ReceivedAt, BatchKind Kind, byte[] Hash, byte[] Body);
+/// <summary>One batch as received: its body, byte for byte.</summary>
+public sealed record JournalBatch(string Gateway, Guid Stream, long Sequence, Instant ReceivedAt, byte[] Body, BatchKind Kind = BatchKind.Readings);
 
 /// <summary>
-/// The next batches of one stream to project, in order of sequence, with the stream's projection locked until the transaction ends.
-/// <see cref="Through"/> is what <see cref="StreamReader.MarkProjectedAsync"/> moves the position to; sequences inside a gap have no batch.
+/// Readings of one register in one batch that could not be taken, and why. The batch stays in the journal, so the key of the row is all that a replay
+/// needs: (gateway, stream, sequence, register, reason) is unique, parking twice changes nothing.
 /// </summary>
-public sealed record StreamWork(string Gateway, Guid Stream, long ProjectedThrough, long Through, IReadOnlyList<JournalledBatch> Batches);
+/// <param name="Gateway">Who sent it.</param>
+/// <param name="Stream">Its stream.</param>
+/// <param name="Sequence">The batch.</param>
+/// <param name="Register">manufacturer/serial/obis; empty when the whole batch is parked.</param>
+/// <param name="Reason">A short code: unknown-register, implausible-time, wrong-scale, beyond-display, unprojectable…</param>
+/// <param name="Detail">In words, with the values.</param>
+/// <param name="Readings">How many.</param>
+/// <param name="At">When it was parked.</param>
+public sealed record ParkedReadings(string Gateway, Guid Stream, long Sequence, string Register, string Reason, string Detail, int Readings, Instant At);
 
-/// <summary>Part of a batch that is in the journal but could not be taken.</summary>
-/// <param name="Gateway">Gateway of the batch.</param>
-/// <param name="Stream">Stream of the batch.</param>
-/// <param name="Sequence">Sequence of the batch.</param>
-/// <param name="Register">The register concerned; null for the batch as a whole.</param>
-/// <param name="Reason">One of <see cref="ParkReasons"/>.</param>
-/// <param name="Detail">For people.</param>
-/// <param name="Readings">How many readings wait.</param>
-public sealed record ParkedPart(string Gateway, Guid Stream, long Sequence, RegisterId? Register, string Reason, string Detail, int Readings);
-
-/// <summary>Why something is parked.</summary>
+/// <summary>Why Ingest itself parks a batch.</summary>
 public static class ParkReasons
 {
     /// <summary>The body cannot be decoded.</summary>
     public const string Unparseable = "unparseable";
 
-    /// <summary>The database would not take the batch's description; its body is journalled.</summary>
+    /// <summary>The database would not take what the body says; the body is journalled.</summary>
     public const string Unstorable = "unstorable";
-
-    /// <summary>Nobody registered the register yet; taken by itself once somebody does.</summary>
-    public const string UnknownRegister = "unknown-register";
-
-    /// <summary>The instant lies outside [retention floor, now + 1 day].</summary>
-    public const string ImplausibleTime = "implausible-time";
 }
 
 /// <summary>Wakes whoever projects after a commit of this instance; other instances' commits are found by polling.</summary>

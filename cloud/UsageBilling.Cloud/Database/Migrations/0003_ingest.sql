@@ -71,20 +71,20 @@ CREATE TABLE stream_anchor (
   PRIMARY KEY (gateway, stream, sequence)
 );
 
--- What is in the journal but could not be taken, and why. register_id is the nil UUID for a batch as a whole.
+-- What is in the journal but could not be taken, and why. register is manufacturer/serial/obis, empty for a batch as a whole.
 CREATE TABLE parked (
   gateway text NOT NULL,
   stream uuid NOT NULL,
   sequence bigint NOT NULL,
-  register_id uuid NOT NULL,
+  register text NOT NULL,
   reason text NOT NULL,
   detail text NOT NULL,
   readings int NOT NULL,
   parked_at timestamptz NOT NULL,
   resolved_at timestamptz,
-  PRIMARY KEY (gateway, stream, sequence, register_id, reason)
+  PRIMARY KEY (gateway, stream, sequence, register, reason)
 );
-CREATE INDEX parked_open ON parked (register_id, reason) WHERE resolved_at IS NULL;
+CREATE INDEX parked_open ON parked (register, reason) WHERE resolved_at IS NULL;
 
 -- What was refused, bounded per gateway and reason; refusal_count counts all. Senders that are no gateway share the name '?'.
 CREATE TABLE refused_batch (

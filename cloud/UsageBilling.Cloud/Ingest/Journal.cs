@@ -1,0 +1,181 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using NodaTime;
+using Npgsql;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Ingest;
+
+/// <summary>
+/// What Metering takes from the journal. Every call runs in the caller's transaction. Only the verified contiguous prefix of a stream is
+/// handed out; batches that turned out to belong to another history are not in it.
+/// </summary>
+public static class Journal
+{
+    private const int LongestDetail = 500;
+
+    private const string NotSetAside = """
+        NOT EXISTS (SELECT FROM batch_set_aside a WHERE a.gateway = b.gateway AND a.stream = b.stream AND a.sequence = b.sequence AND a.hash = b.hash)
+        """;
+
+    /// <summary>Locks the rows of up to <paramref name="limit"/> streams that have something to project and that nobody else has locked.</summary>
+    public static async Task<ImmutableArray<UnprojectedStream>> LockUnprojectedAsync(NpgsqlConnection connection, int limit, CancellationToken cancellationToken)
+    {
+        // The position has a row of its own, so that a projection never holds up the commit of the next batches.
+        await using var command = new NpgsqlCommand("""
+            SELECT p.gateway, p.stream, p.projected_through, s.committed_through
+            FROM stream_projection p JOIN stream s USING (gateway, stream)
+            WHERE p.projected_through < s.committed_through
+            ORDER BY s.last_received_at
+            LIMIT $1
+            FOR UPDATE OF p SKIP LOCKED
+            """, connection) { Parameters = { new() { Value = limit } } };
+        var streams = ImmutableArray.CreateBuilder<UnprojectedStream>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            streams.Add(new UnprojectedStream(row.GetString(0), row.GetGuid(1), row.GetInt64(2), row.GetInt64(3)));
+        }
+
+        return streams.ToImmutable();
+    }
+
+    /// <summary>Batches (ProjectedThrough, CommittedThrough] of the streams in order of stream and sequence, up to <paramref name="limit"/> in all; a stream may come out cut short.</summary>
+    public static async Task<ImmutableArray<JournalBatch>> ReadUnprojectedAsync(
+        NpgsqlConnection connection, IReadOnlyList<UnprojectedStream> streams, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"""
+            SELECT x.gateway, x.stream, x.sequence, x.received_at, x.body, x.kind
+            FROM unnest($1, $2, $3, $4) AS w (gateway, stream, after, through)
+            CROSS JOIN LATERAL (
+              SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind FROM reading_batch b
+              WHERE b.gateway = w.gateway AND b.stream = w.stream AND b.sequence > w.after AND b.sequence <= w.through AND {NotSetAside}
+              ORDER BY b.sequence
+              LIMIT $5) x
+            ORDER BY x.gateway, x.stream, x.sequence
+            LIMIT $5
+            """, connection);
+        command.Parameters.Add(new() { Value = streams.Select(s => s.Gateway).ToArray() });
+        command.Parameters.Add(new() { Value = streams.Select(s => s.Stream).ToArray() });
+        command.Parameters.Add(new() { Value = streams.Select(s => s.ProjectedThrough).ToArray() });
+        command.Parameters.Add(new() { Value = streams.Select(s => s.CommittedThrough).ToArray() });
+        command.Parameters.Add(new() { Value = limit });
+        return await ReadBatchesAsync(command, cancellationToken);
+    }
+
+    /// <summary>Moves positions of streams locked before forward.</summary>
+    public static async Task MoveProjectedAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<(string Gateway, Guid Stream, long Through)> positions, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("""
+            UPDATE stream_projection p SET projected_through = w.through
+            FROM unnest($1, $2, $3) AS w (gateway, stream, through)
+            WHERE p.gateway = w.gateway AND p.stream = w.stream AND p.projected_through < w.through
+            """, connection);
+        command.Parameters.Add(new() { Value = positions.Select(p => p.Gateway).ToArray() });
+        command.Parameters.Add(new() { Value = positions.Select(p => p.Stream).ToArray() });
+        command.Parameters.Add(new() { Value = positions.Select(p => p.Through).ToArray() });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Sets every stream back to its beginning, so that the journal is projected again; for a replay that empties what projection fills in the same transaction.</summary>
+    public static async Task RewindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("UPDATE stream_projection SET projected_through = 0", connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Parks readings.</summary>
+    public static async Task ParkAsync(NpgsqlConnection connection, IReadOnlyCollection<ParkedReadings> parked, CancellationToken cancellationToken)
+    {
+        if (parked.Count == 0)
+        {
+            return;
+        }
+
+        await using var command = new NpgsqlCommand("""
+            INSERT INTO parked (gateway, stream, sequence, register, reason, detail, readings, parked_at)
+            SELECT gateway, stream, sequence, register, reason, min(detail), sum(readings)::int, min(parked_at)
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS p (gateway, stream, sequence, register, reason, detail, readings, parked_at)
+            GROUP BY gateway, stream, sequence, register, reason
+            ON CONFLICT (gateway, stream, sequence, register, reason)
+            DO UPDATE SET detail = EXCLUDED.detail, readings = EXCLUDED.readings, resolved_at = NULL
+            """, connection);
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Gateway).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Stream).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Sequence).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Register).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Reason).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => Storable(p.Detail)).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.Readings).ToArray() });
+        command.Parameters.Add(new() { Value = parked.Select(p => p.At).ToArray() });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Takes up to <paramref name="limit"/> parked rows of these registers with this reason and returns the batches they name, for another attempt.
+    /// The rows are kept as resolved; parking one again opens it again.
+    /// </summary>
+    public static async Task<ImmutableArray<JournalBatch>> TakeParkedAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<RegisterKey> registers, string reason, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"""
+            WITH open AS (
+              SELECT gateway, stream, sequence, register, reason FROM parked
+              WHERE register = ANY ($1) AND reason = $2 AND resolved_at IS NULL
+              ORDER BY gateway, stream, sequence
+              LIMIT $3
+              FOR UPDATE),
+            taken AS (
+              UPDATE parked p SET resolved_at = statement_timestamp() FROM open o
+              WHERE (p.gateway, p.stream, p.sequence, p.register, p.reason) = (o.gateway, o.stream, o.sequence, o.register, o.reason)
+              RETURNING p.gateway, p.stream, p.sequence)
+            SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind
+            FROM (SELECT DISTINCT gateway, stream, sequence FROM taken) t JOIN reading_batch b USING (gateway, stream, sequence)
+            WHERE {NotSetAside}
+            ORDER BY 1, 2, 3
+            """, connection);
+        command.Parameters.Add(new() { Value = registers.Select(r => r.ToString()).ToArray() });
+        command.Parameters.Add(new() { Value = reason });
+        command.Parameters.Add(new() { Value = limit });
+        return await ReadBatchesAsync(command, cancellationToken);
+    }
+
+    /// <summary>All committed batches in order of stream and sequence; for verification and replay.</summary>
+    public static async IAsyncEnumerable<JournalBatch> ReadAllAsync(NpgsqlConnection connection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"""
+            SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind
+            FROM reading_batch b JOIN stream s USING (gateway, stream)
+            WHERE b.sequence <= s.committed_through AND {NotSetAside}
+            ORDER BY 1, 2, 3
+            """, connection);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            yield return Batch(row);
+        }
+    }
+
+    /// <summary>Text from outside as PostgreSQL can store it and a page can show it.</summary>
+    internal static string Storable(string text)
+    {
+        var clean = text.Replace('\0', '\uFFFD');
+        return clean.Length <= LongestDetail ? clean : clean[..LongestDetail];
+    }
+
+    private static async Task<ImmutableArray<JournalBatch>> ReadBatchesAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        var batches = ImmutableArray.CreateBuilder<JournalBatch>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            batches.Add(Batch(row));
+        }
+
+        return batches.ToImmutable();
+    }
+
+    private static JournalBatch Batch(NpgsqlDataReader row) => new(
+        row.GetString(0), row.GetGuid(1), row.GetInt64(2), row.GetFieldValue<Instant>(3), row.GetFieldValue<byte[]>(4), (BatchKind)row.GetInt16(5));
+}
