@@ -24,6 +24,6 @@ public sealed record BufferOptions
     /// </summary>
     public TimeSpan ClockPatience { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>The least time between two live batches that overtake a backlog. The default value is 1 second.</summary>
-    public TimeSpan LiveInterleave { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>The host the stream is bound to; null (the default) reads it from the machine.</summary>
+    public string? Fingerprint { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using UsageBilling.Edge.Health;
 using UsageBilling.Protocols.Wire;
 
 namespace UsageBilling.Edge.Commissioning;
@@ -75,6 +76,7 @@ public sealed class GatewayKeys : IDisposable
         }
 
         File.Move(fresh, file, overwrite: true);
+        Folder.Sync(Path.GetDirectoryName(Path.GetFullPath(file))!);
     }
 
     /// <summary>Takes a renewed key, if the file has one; true when the key changed.</summary>

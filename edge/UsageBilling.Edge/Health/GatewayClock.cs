@@ -46,20 +46,30 @@ public sealed partial class GatewayClock
     /// <summary>Wall clock.</summary>
     public Instant Now => Instant.FromDateTimeOffset(_time.GetUtcNow());
 
-    /// <summary>The clock now. <paramref name="step"/> is how far the wall clock jumped since the last stamp, if it did.</summary>
-    public ClockStamp Stamp(out Duration? step)
+    /// <summary>The wall clock jumped by so much against the monotonic clock since the last stamp.</summary>
+    public event Action<Duration>? Stepped;
+
+    /// <summary>The clock now.</summary>
+    public ClockStamp Stamp()
     {
+        ClockStamp stamp;
+        Duration jump;
         lock (_lock)
         {
             // .NET's timestamp on Linux is CLOCK_MONOTONIC: it goes on over restarts of the process within a boot.
             var monotonic = _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
-            var stamp = new ClockStamp(Now, Boot, monotonic, _isSynchronised());
-            var jump = Duration.FromMilliseconds(_lastOffsetMs is { } last ? stamp.OffsetMs - last : 0);
-            step = jump > StepThreshold || jump < -StepThreshold ? jump : null;
+            stamp = new ClockStamp(Now, Boot, monotonic, _isSynchronised());
+            jump = Duration.FromMilliseconds(_lastOffsetMs is { } last ? stamp.OffsetMs - last : 0);
             _lastOffsetMs = stamp.OffsetMs;
             _wasTrusted = stamp.Trusted;
-            return stamp;
         }
+
+        if (jump > StepThreshold || jump < -StepThreshold)
+        {
+            Stepped?.Invoke(jump);
+        }
+
+        return stamp;
     }
 
     private static Guid BootId() => Guid.Parse(File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());

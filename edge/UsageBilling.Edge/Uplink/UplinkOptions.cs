@@ -60,6 +60,9 @@ public sealed record UplinkOptions
     /// </summary>
     public int DrainReadingsPerSecond { get; init; }
 
+    /// <summary>The least time between two live batches that overtake a backlog. The default value is 1 second.</summary>
+    public TimeSpan LiveInterleave { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Says what is wrong with the options, each with what to do about it.</summary>
     public IEnumerable<string> Problems()
     {
