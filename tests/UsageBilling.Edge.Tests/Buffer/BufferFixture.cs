@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using NodaTime;
 using UsageBilling.Edge.Buffer;
 using UsageBilling.Edge.Health;
 using UsageBilling.Protocols;

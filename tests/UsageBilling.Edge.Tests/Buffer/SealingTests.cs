@@ -85,7 +85,7 @@ public sealed class SealingTests
                 case "live":
                     fixture.Buffer.OfferLiveRoom(new LiveRoom(fixture.Terms, 1 + (i % 2)));
                     break;
-                case "ack" when (await fixture.Buffer.Read(1, 1000)).LastOrDefault() is { } last:
+                case "ack" when await fixture.Buffer.Read(1, 1000) is [.., var last]:
                     await fixture.Buffer.Acknowledge(last.Stream, last.Sequence, last.ChainHash);
                     break;
                 case "reopen":
