@@ -1,13 +1,17 @@
 using System.CommandLine;
 using UsageBilling.Cloud;
+using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
+using UsageBilling.Cloud.Provisioning;
 
 var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
 {
     ServeCommand.Build(),
     MigrateCommand.Build(),
     EnrollCommand.Build(),
+    ProvisionCommand.Build(),
+    TokenCommand.Build(),
 };
 
 // `usage-cloud --http-port 80` means serve.

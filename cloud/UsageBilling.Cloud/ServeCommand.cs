@@ -1,7 +1,9 @@
 using System.CommandLine;
+using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
+using UsageBilling.Cloud.Provisioning;
 
 namespace UsageBilling.Cloud;
 
@@ -34,15 +36,20 @@ internal static class ServeCommand
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddProblemDetails();
         builder.AddDatabase(database);
+        builder.AddApi();
         builder.AddGateways();
+        builder.AddProvisioning();
         if (settings.Roles.HasFlag(CloudRoles.Ingest))
         {
             builder.AddIngest();
         }
 
         var app = builder.Build();
+        app.UseApi();
         app.MapHealth();
+        app.MapApi();
         app.MapGateways();
+        app.MapProvisioning();
         return app;
     }
 }

@@ -13,6 +13,7 @@ CREATE TABLE supplier (
   phone             text,
   iban              text NOT NULL,
   bic               text,
+  zone              text NOT NULL,
   currency          text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
   invoice_series    text NOT NULL UNIQUE CHECK (invoice_series ~ '^[A-Z0-9]{1,8}$'),
   payment_days      integer NOT NULL CHECK (payment_days BETWEEN 0 AND 365)

@@ -16,12 +16,12 @@ CREATE TABLE bill_run (
   error             text
 );
 
--- Dates are local dates of the service point. content is the canonical document of the bill; what it was made from is in manifest.
+-- Dates are local dates of the service point. content is the canonical document of the bill with the manifest of what it was rated from.
 CREATE TABLE bill (
   account_id        text NOT NULL,
   contract_id       text NOT NULL,
   period_start      date NOT NULL,
-  revision          integer NOT NULL CHECK (revision >= 0),
+  revision          integer NOT NULL CHECK (revision >= 1),
   bill_id           uuid NOT NULL,
   period_end        date NOT NULL CHECK (period_end > period_start),
   state             text NOT NULL CHECK (state IN ('draft', 'held', 'approved', 'frozen', 'issued', 'cancelled')),
@@ -33,12 +33,8 @@ CREATE TABLE bill (
   net               numeric NOT NULL,
   tax               numeric NOT NULL,
   total             numeric NOT NULL,
-  tariff_versions   jsonb NOT NULL,
-  registers         jsonb NOT NULL,
-  manifest          text NOT NULL,
-  input_hash        bytea NOT NULL CHECK (octet_length(input_hash) = 32),
   content           text NOT NULL,
-  content_hash      bytea CHECK (octet_length(content_hash) = 32),
+  content_hash      bytea NOT NULL CHECK (octet_length(content_hash) = 32),
   rated_at          timestamptz NOT NULL,
   approved_by       text,
   frozen_at         timestamptz,
@@ -49,8 +45,8 @@ CREATE TABLE bill (
   EXCLUDE USING gist (account_id WITH =, contract_id WITH =, daterange(period_start, period_end) WITH &&) WHERE (state <> 'cancelled'),
   CHECK (state <> 'held' OR hold_reason IS NOT NULL),
   CHECK (state <> 'cancelled' OR (cancelled_at IS NOT NULL AND cancel_reason IS NOT NULL)),
-  CHECK (state NOT IN ('frozen', 'issued') OR (content_hash IS NOT NULL AND frozen_at IS NOT NULL AND approved_by IS NOT NULL)),
-  CHECK (content_hash IS NULL OR content_hash = sha256(convert_to(content, 'UTF8')))
+  CHECK (state NOT IN ('frozen', 'issued') OR (frozen_at IS NOT NULL AND approved_by IS NOT NULL)),
+  CHECK (content_hash = sha256(convert_to(content, 'UTF8')))
 );
 CREATE INDEX bill_worklist ON bill (state, account_id) WHERE state IN ('draft', 'held', 'approved', 'frozen');
 CREATE INDEX bill_period ON bill (period_start, account_id);
@@ -59,13 +55,29 @@ CREATE TABLE bill_issue (
   account_id        text NOT NULL,
   bill_id           uuid NOT NULL,
   position          integer NOT NULL,
-  severity          text NOT NULL CHECK (severity IN ('info', 'warning', 'error')),
+  severity          text NOT NULL CHECK (severity IN ('note', 'hold', 'error')),
   code              text NOT NULL,
   path              text NOT NULL,
   message           text NOT NULL,
   PRIMARY KEY (account_id, bill_id, position)
 );
 ALTER TABLE bill_issue ADD FOREIGN KEY (account_id, bill_id) REFERENCES bill (account_id, bill_id);
+
+-- Where each channel stood when the period began and when it ended: bill N's end is bill N+1's start.
+CREATE TABLE bill_channel (
+  account_id        text NOT NULL,
+  bill_id           uuid NOT NULL,
+  channel_id        uuid NOT NULL,
+  channel           text NOT NULL,
+  first_day         date NOT NULL,
+  last_day          date NOT NULL CHECK (last_day >= first_day),
+  billed            bigint NOT NULL,
+  start_total       bigint,
+  end_total         bigint,
+  PRIMARY KEY (account_id, bill_id, channel_id)
+);
+ALTER TABLE bill_channel ADD FOREIGN KEY (account_id, bill_id) REFERENCES bill (account_id, bill_id);
+CREATE INDEX bill_channel_days ON bill_channel (channel_id, last_day);
 
 -- A slot that an issued bill used has changed since. Staff decide; nothing is changed by itself.
 CREATE TABLE rebill_proposal (
@@ -88,4 +100,4 @@ CREATE TABLE rebill_proposal (
 ALTER TABLE rebill_proposal ADD FOREIGN KEY (account_id, bill_id) REFERENCES bill (account_id, bill_id);
 
 GRANT SELECT, INSERT, UPDATE ON bill_run, bill, rebill_proposal TO usage_service;
-GRANT SELECT, INSERT, DELETE ON bill_issue TO usage_service;
+GRANT SELECT, INSERT, DELETE ON bill_issue, bill_channel TO usage_service;

@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace UsageBilling.Cloud.Api;
+
+/// <summary>The API's conventions: JSON, authentication, problem details, idempotency, OpenAPI.</summary>
+internal static class ApiRegistration
+{
+    public static void AddApi(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.ConfigureHttpJsonOptions(json => ApiJson.Configure(json.SerializerOptions));
+        services.AddSingleton<ApiTokens>();
+        services.AddProblemDetails();
+        services.AddAuthentication(ApiAuthorization.AnyScheme)
+            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null)
+            .AddPolicyScheme(ApiAuthorization.AnyScheme, null, scheme => scheme.ForwardDefaultSelector = context =>
+                context.Request.Headers.Authorization.Count > 0 ? TokenAuthentication.SchemeName
+                : context.RequestServices.GetRequiredService<IOptions<ApiAuthenticationOptions>>().Value.BrowserScheme ?? TokenAuthentication.SchemeName);
+        services.AddAuthorizationBuilder()
+            .AddPolicy(ApiAuthorization.Read, policy => policy.RequireClaim(ApiAuthorization.ScopeClaim, "read", "write"))
+            .AddPolicy(ApiAuthorization.Write, policy => policy.RequireClaim(ApiAuthorization.ScopeClaim, "write"));
+        services.AddOpenApi("v1", OpenApiShape.Configure);
+    }
+
+    /// <summary>Stands before the endpoints: an error anywhere under the API is answered as problem details.</summary>
+    public static void UseApi(this WebApplication app)
+    {
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api"), api =>
+        {
+            api.UseExceptionHandler();
+            api.UseStatusCodePages();
+        });
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseMiddleware<IdempotencyKeys>();
+    }
+
+    public static void MapApi(this WebApplication app) => app.MapOpenApi("/openapi/{documentName}.json");
+}
