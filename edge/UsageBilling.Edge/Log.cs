@@ -19,4 +19,22 @@ internal static partial class Log
 
     [LoggerMessage(1004, LogLevel.Warning, "Batches {From} to {Through} are replaced by a gap: {Reason}")]
     public static partial void GapMade(ILogger logger, long from, long through, string reason);
+
+    [LoggerMessage(1100, LogLevel.Information, "Connected to {Host}:{Port}")]
+    public static partial void Connected(ILogger logger, string host, int port);
+
+    [LoggerMessage(1101, LogLevel.Information, "Stream {Stream}: the cloud has {Through}, sealed are {Sealed}")]
+    public static partial void Positioned(ILogger logger, Guid stream, long through, long @sealed);
+
+    [LoggerMessage(1102, LogLevel.Warning, "{Count} batches signed again with key {KeyId}: {Reason}")]
+    public static partial void SignedAgain(ILogger logger, int count, string keyId, string reason);
+
+    [LoggerMessage(1103, LogLevel.Debug, "The session failed")]
+    public static partial void SessionFailed(ILogger logger, Exception error);
+
+    [LoggerMessage(1104, LogLevel.Warning, "Not connected; the next attempt is in {Seconds:0.0} s: {Why}")]
+    public static partial void ReconnectsIn(ILogger logger, double seconds, string why);
+
+    [LoggerMessage(1105, LogLevel.Warning, "An answer of the cloud cannot be read: {Problem}")]
+    public static partial void AnswerUnreadable(ILogger logger, string problem);
 }
