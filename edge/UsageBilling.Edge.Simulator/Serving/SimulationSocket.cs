@@ -39,6 +39,11 @@ public sealed class SimulationSocket : IAsyncDisposable
     /// <summary>Stops and removes the socket file.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         await stopping.CancelAsync();
         listener.Dispose();
         await serving;

@@ -57,6 +57,11 @@ public sealed class ModbusTcpServer : IAsyncDisposable
     /// <summary>Closes the listener and all connections and waits for them.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         await stopping.CancelAsync();
         listener.Dispose();
         await accepting;

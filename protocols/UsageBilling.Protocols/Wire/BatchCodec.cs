@@ -49,7 +49,10 @@ public static class BatchCodec
         return body.ToByteArray();
     }
 
-    /// <summary>Reads a body. On failure <paramref name="problem"/> says where and what.</summary>
+    /// <summary>
+    /// Reads a body. On failure <paramref name="problem"/> says where and what. An event dated outside the calendar is kept with the instant of sealing:
+    /// it must not cost the readings beside it.
+    /// </summary>
     public static bool TryDecode(ReadOnlySpan<byte> bytes, out ReadingBatch batch, out string problem)
     {
         batch = null!;
@@ -96,8 +99,11 @@ public static class BatchCodec
             Instant.FromUnixTimeMilliseconds(body.SealedAtMs),
             readings.ToImmutable(),
             body.Gap is { } gap ? new SequenceGap(gap.From, [.. gap.NextPreviousHash.Span], gap.Reason) : null,
-            [.. body.Events.Where(e => IsInstant(e.AtMs)).Select(e => new EventNote(
-                Instant.FromUnixTimeMilliseconds(e.AtMs), e.Kind, RegisterKey.TryParse(e.Register, out var key) ? key : null, e.Detail))]);
+            [.. body.Events.Select(e => new EventNote(
+                Instant.FromUnixTimeMilliseconds(IsInstant(e.AtMs) ? e.AtMs : body.SealedAtMs),
+                e.Kind,
+                RegisterKey.TryParse(e.Register, out var key) ? key : null,
+                e.Detail))]);
         return true;
     }
 
@@ -173,8 +179,13 @@ public static class BatchCodec
                 return $"instant {i} is outside the calendar";
             }
 
-            var quality = message.Quality.Count == 0 ? ReadingQuality.Good : (ReadingQuality)(byte)(message.Quality[i] & 0xFF);
-            into.Add(new Reading(key, Instant.FromUnixTimeMilliseconds(instant), value, message.Scale, quality));
+            var quality = message.Quality.Count == 0 ? 0 : message.Quality[i];
+            if (quality > byte.MaxValue)
+            {
+                return $"quality {i} is {quality}, more than {byte.MaxValue}";
+            }
+
+            into.Add(new Reading(key, Instant.FromUnixTimeMilliseconds(instant), value, message.Scale, (ReadingQuality)(byte)quality));
         }
 
         return null;
