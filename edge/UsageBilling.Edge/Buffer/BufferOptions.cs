@@ -26,4 +26,7 @@ public sealed record BufferOptions
 
     /// <summary>The host the stream is bound to; null (the default) reads it from the machine.</summary>
     public string? Fingerprint { get; init; }
+
+    /// <summary>Take the stored stream as it is, whatever machine this is: for looking into a buffer, never for running one. The default value is false.</summary>
+    public bool AdoptFingerprint { get; init; }
 }

@@ -105,7 +105,7 @@ public sealed partial class ReadingBuffer
 
             var found = file.Found ?? StreamState.New(_fingerprint);
             _state = found;
-            if (found.Fingerprint != _fingerprint)
+            if (found.Fingerprint != _fingerprint && !_options.AdoptFingerprint)
             {
                 _state = file.Transact(found, t => StartStream(t, "the buffer was moved or copied to other hardware"), out var rejected);
                 if (rejected is not null)
