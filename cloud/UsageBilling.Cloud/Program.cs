@@ -4,6 +4,7 @@ using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Provisioning;
+using UsageBilling.Cloud.SignIn;
 
 var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
 {
@@ -12,6 +13,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     EnrollCommand.Build(),
     ProvisionCommand.Build(),
     TokenCommand.Build(),
+    UserCommand.Build(),
 };
 
 // `usage-cloud --http-port 80` means serve.

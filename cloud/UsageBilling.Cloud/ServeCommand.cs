@@ -4,6 +4,8 @@ using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Cloud.Provisioning;
+using UsageBilling.Cloud.SignIn;
+using UsageBilling.Cloud.Web;
 
 namespace UsageBilling.Cloud;
 
@@ -44,12 +46,29 @@ internal static class ServeCommand
             builder.AddIngest();
         }
 
+        if (settings.Roles.HasFlag(CloudRoles.Web))
+        {
+            builder.AddSignIn(settings);
+            builder.AddWeb();
+        }
+
         var app = builder.Build();
+        if (settings.Roles.HasFlag(CloudRoles.Web))
+        {
+            app.UseWeb();
+        }
+
         app.UseApi();
         app.MapHealth();
         app.MapApi();
         app.MapGateways();
         app.MapProvisioning();
+        if (settings.Roles.HasFlag(CloudRoles.Web))
+        {
+            app.MapSignIn();
+            app.MapWeb();
+        }
+
         return app;
     }
 }

@@ -1,0 +1,110 @@
+using System.Security.Claims;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Mvc;
+using UsageBilling.Cloud.Api;
+
+namespace UsageBilling.Cloud.SignIn;
+
+/// <summary>Sign-in by name and password, kept in a cookie that scripts and other sites cannot use.</summary>
+internal static class SignInRegistration
+{
+    public const string Path = "/sign-in";
+
+    private const string Scheme = CookieAuthenticationDefaults.AuthenticationScheme;
+    private const string StampClaim = "stamp";
+    private const string Limiter = "sign-in";
+
+    public static void AddSignIn(this WebApplicationBuilder builder, CloudSettings settings)
+    {
+        var services = builder.Services;
+        services.AddSingleton<Users>();
+        services.Configure<ApiAuthenticationOptions>(o => o.BrowserScheme = Scheme);
+        services.AddAuthentication().AddCookie(Scheme, cookie =>
+        {
+            cookie.LoginPath = Path;
+            cookie.AccessDeniedPath = Path;
+            cookie.Cookie.Name = "usage-billing";
+            cookie.Cookie.SameSite = SameSiteMode.Strict;
+            cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
+            cookie.Events.OnValidatePrincipal = RequireCurrentStampAsync;
+            cookie.Events.OnRedirectToLogin = context => AnswerAsync(context, StatusCodes.Status401Unauthorized);
+            cookie.Events.OnRedirectToAccessDenied = context => AnswerAsync(context, StatusCodes.Status403Forbidden);
+        });
+        // Instances that share a database and should share sessions share this folder too.
+        services.AddDataProtection().SetApplicationName("usage-cloud").PersistKeysToFileSystem(new DirectoryInfo(System.IO.Path.Combine(settings.State, "keys")));
+        services.AddCascadingAuthenticationState();
+        services.AddRateLimiter(limits => limits.AddPolicy(Limiter, context => RateLimitPartition.GetFixedWindowLimiter(
+            context.Connection.RemoteIpAddress,
+            _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) })));
+    }
+
+    public static void MapSignIn(this WebApplication app)
+    {
+        // Both look at the antiforgery token themselves: an expired form is answered with the form, not with an error.
+        app.MapPost(Path, SignInAsync).AllowAnonymous().RequireRateLimiting(Limiter).DisableAntiforgery().ExcludeFromDescription();
+        app.MapPost("/sign-out", SignOutAsync).DisableAntiforgery().ExcludeFromDescription();
+    }
+
+    private static async Task<IResult> SignInAsync(
+        HttpContext context, IAntiforgery antiforgery, Users users, [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl, CancellationToken cancellationToken)
+    {
+        if (!await antiforgery.IsRequestValidAsync(context))
+        {
+            return Results.Redirect($"{Path}?again=expired");
+        }
+
+        var target = returnUrl is { Length: > 1 } && returnUrl[0] == '/' && returnUrl[1] is not ('/' or '\\') ? returnUrl : "/";
+        var user = await users.VerifyAsync(name ?? "", password ?? "", cancellationToken);
+        if (user is null)
+        {
+            return Results.Redirect($"{Path}?again=wrong&returnUrl={Uri.EscapeDataString(target)}");
+        }
+
+        var claims = user.Scopes.Select(scope => new Claim(ApiAuthorization.ScopeClaim, scope))
+            .Append(new Claim(ClaimTypes.Name, user.Name))
+            .Append(new Claim(StampClaim, user.Stamp.ToString()));
+        await context.SignInAsync(Scheme, new ClaimsPrincipal(new ClaimsIdentity(claims, Scheme)));
+        return Results.LocalRedirect(target);
+    }
+
+    private static async Task<IResult> SignOutAsync(HttpContext context, IAntiforgery antiforgery)
+    {
+        if (await antiforgery.IsRequestValidAsync(context))
+        {
+            await context.SignOutAsync(Scheme);
+        }
+
+        return Results.LocalRedirect(Path);
+    }
+
+    private static async Task RequireCurrentStampAsync(CookieValidatePrincipalContext context)
+    {
+        var users = context.HttpContext.RequestServices.GetRequiredService<Users>();
+        if (context.Principal?.Identity?.Name is not { } name
+            || !Guid.TryParse(context.Principal.FindFirstValue(StampClaim), out var stamp)
+            || !await users.IsCurrentAsync(name, stamp, context.HttpContext.RequestAborted))
+        {
+            context.RejectPrincipal();
+            await context.HttpContext.SignOutAsync(Scheme);
+        }
+    }
+
+    // A page is shown the way in; a program is told the status.
+    private static Task AnswerAsync(RedirectContext<CookieAuthenticationOptions> context, int status)
+    {
+        if (context.Request.Path.StartsWithSegments("/api"))
+        {
+            context.Response.StatusCode = status;
+        }
+        else
+        {
+            context.Response.Redirect(context.RedirectUri);
+        }
+
+        return Task.CompletedTask;
+    }
+}
