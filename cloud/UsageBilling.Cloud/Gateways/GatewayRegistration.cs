@@ -5,9 +5,12 @@ internal static class GatewayRegistration
 {
     public static void AddGateways(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<GatewayPasswords>();
+        builder.Services.AddSingleton<GatewayStatusStore>();
+        builder.Services.AddSingleton<LiveFeed>();
+        builder.Services.AddSingleton<Enrolment>();
     }
 
-    public static void MapGateways(this WebApplication app)
-    {
-    }
+    public static void MapGateways(this WebApplication app) =>
+        app.MapPost("/api/v1/gateways/{gateway}/enroll", EnrolEndpoint.EnrolAsync).WithName("EnrolGateway").WithTags("Gateways");
 }

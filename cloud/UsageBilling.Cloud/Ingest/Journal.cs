@@ -15,7 +15,7 @@ public static class Journal
     private const int LongestDetail = 500;
 
     private const string NotSetAside = """
-        NOT EXISTS (SELECT FROM batch_set_aside a WHERE a.gateway = b.gateway AND a.stream = b.stream AND a.sequence = b.sequence AND a.hash = b.hash)
+        NOT EXISTS (SELECT FROM batch_set_aside a WHERE a.gateway = b.gateway AND a.stream = b.stream AND a.sequence = b.sequence AND a.chain_hash = b.chain_hash)
         """;
 
     /// <summary>Locks the rows of up to <paramref name="limit"/> streams that have something to project and that nobody else has locked.</summary>

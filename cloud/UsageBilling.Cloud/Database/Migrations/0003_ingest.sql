@@ -22,6 +22,7 @@ CREATE TABLE stream (
      AND cardinality(ahead_previous) = cardinality(ahead_sequence)
      AND cardinality(ahead_hash) = cardinality(ahead_sequence))
 ) WITH (fillfactor = 50);
+CREATE INDEX stream_hole ON stream (hole_since) WHERE hole_since IS NOT NULL;
 
 -- Beside stream and not in it, so that a projection under its lock never holds up a commit.
 CREATE TABLE stream_projection (
@@ -31,7 +32,8 @@ CREATE TABLE stream_projection (
   PRIMARY KEY (gateway, stream)
 ) WITH (fillfactor = 50);
 
--- The journal: every batch as it was received. kind: 0 readings, 1 gap, 2 unreadable.
+-- The journal: every batch as it was received. kind: 0 readings, 1 gap, 2 unreadable. Its key says what a row is; that a sequence is taken once is
+-- decided under the stream's lock, because the month of receipt must be part of the key.
 CREATE TABLE reading_batch (
   gateway text NOT NULL,
   stream uuid NOT NULL,
@@ -40,6 +42,7 @@ CREATE TABLE reading_batch (
   kind smallint NOT NULL CHECK (kind BETWEEN 0 AND 2),
   hash bytea NOT NULL CHECK (octet_length(hash) = 32),
   previous_hash bytea NOT NULL,
+  chain_hash bytea NOT NULL, -- what the next batch names as its previous hash: hash, or for a gap what the gap says
   key_id text NOT NULL,
   signature bytea NOT NULL,
   body bytea NOT NULL,
@@ -55,10 +58,10 @@ CREATE TABLE batch_set_aside (
   gateway text NOT NULL,
   stream uuid NOT NULL,
   sequence bigint NOT NULL,
-  hash bytea NOT NULL,
+  chain_hash bytea NOT NULL,
   set_aside_at timestamptz NOT NULL,
   reason text NOT NULL,
-  PRIMARY KEY (gateway, stream, sequence, hash)
+  PRIMARY KEY (gateway, stream, sequence, chain_hash)
 );
 
 -- Where the chain starts after old partitions were dropped.
