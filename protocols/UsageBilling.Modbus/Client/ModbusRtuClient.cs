@@ -49,22 +49,23 @@ public sealed class ModbusRtuClient : IModbusClient
     {
         ReadPdu.CheckRange(table, address, count);
         await line.WaitAsync(cancellationToken);
-        var intact = false;
         try
         {
             ObjectDisposedException.ThrowIf(closed, this);
             stream ??= open();
             await DrainAsync(stream, doubtful ? timeout : silence, cancellationToken);
+
+            // From here on an answer may come, until it has come.
             doubtful = true;
             using var deadline = new CancellationTokenSource(timeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             var answer = await ExchangeAsync(stream, unit, table, address, count, either.Token);
-            intact = true;
+            doubtful = false;
             return answer;
         }
         catch (ModbusException e) when (e.Failure == ModbusFailure.DeviceException)
         {
-            intact = true;
+            doubtful = false;
             throw;
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
@@ -78,7 +79,6 @@ public sealed class ModbusRtuClient : IModbusClient
         }
         finally
         {
-            doubtful = !intact;
             line.Release();
         }
     }
