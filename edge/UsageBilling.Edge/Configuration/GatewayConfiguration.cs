@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.IO.Ports;
+using NodaTime;
 using UsageBilling.Edge.Health;
 using UsageBilling.Edge.Meters;
 using UsageBilling.Edge.Meters.Pulses;
@@ -91,8 +92,12 @@ public sealed record PulsePin(PulseSourceKind Source, string Chip, int Pin, Puls
     public override string ToString() => $"{Chip} pin {Pin}";
 }
 
-/// <summary>A meter whose pulses are counted; <see cref="StartRegister"/> is the register, in raw units, when counting begins.</summary>
-public sealed record PulseMeterSettings(string Id, string Manufacturer, string Serial, ObisCode Obis, PulsePin Pin, PulseValue Value, long StartRegister)
+/// <summary>
+/// A meter whose pulses are counted; <see cref="StartRegister"/> is what the meter showed, in raw units, at <see cref="StartAt"/>, or when counting
+/// begins where that is null.
+/// </summary>
+public sealed record PulseMeterSettings(
+    string Id, string Manufacturer, string Serial, ObisCode Obis, PulsePin Pin, PulseValue Value, long StartRegister, Instant? StartAt)
     : MeterSettings(Id, Manufacturer, Serial)
 {
     /// <summary>The register that is counted.</summary>

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using NodaTime;
+using NodaTime.Text;
 using UsageBilling.Edge.Meters;
 using UsageBilling.Edge.Meters.Pulses;
 using UsageBilling.Protocols;
@@ -54,6 +56,7 @@ internal sealed class MeterReader(MeterTemplates templates, IReadOnlyDictionary<
             section.Problem("template", $"there is no template '{templateId}'{Spelling.Suggest(templateId, templates.Ids)}");
         }
 
+        template = Choose(section, template);
         var bus = section.RequiredText("bus");
         if (bus is not null && !buses.ContainsKey(bus))
         {
@@ -76,8 +79,13 @@ internal sealed class MeterReader(MeterTemplates templates, IReadOnlyDictionary<
             return null;
         }
 
+        if (serial == MeterIdentity.Auto && template.Serial is null)
+        {
+            section.Problem("serial", $"meters of template '{template.Id}' do not tell their serial number; write it here instead of 'auto'");
+        }
+
         // One clash says it all; the meter's other registers would repeat it.
-        _ = template.Registers.All(r => Claim(section, new RegisterKey(manufacturer, serial, r.Obis), id));
+        _ = serial == MeterIdentity.Auto || template.Registers.All(r => Claim(section, new RegisterKey(manufacturer, serial, r.Obis), id));
 
         return id is null || bus is null || unit is null ? null : new ModbusMeterSettings(id, manufacturer, serial, bus, (byte)unit, template, verify);
     }
@@ -96,6 +104,7 @@ internal sealed class MeterReader(MeterTemplates templates, IReadOnlyDictionary<
         var obis = ReadObis(pulse);
         var value = ReadValue(pulse, obis);
         var start = ReadStart(pulse, obis, value);
+        var startAt = ReadInstant(pulse, "start-at");
         pulse.Done();
         if (serial is not null && manufacturer is not null && obis is { } code)
         {
@@ -104,7 +113,7 @@ internal sealed class MeterReader(MeterTemplates templates, IReadOnlyDictionary<
 
         return id is null || serial is null || manufacturer is null || pin is null || obis is null || value is null
             ? null
-            : new PulseMeterSettings(id, manufacturer, serial, obis.Value, pin, value.Value, start);
+            : new PulseMeterSettings(id, manufacturer, serial, obis.Value, pin, value.Value, start, startAt);
     }
 
     private PulsePin? ReadPin(YamlSection pulse, string? id)
@@ -190,6 +199,40 @@ internal sealed class MeterReader(MeterTemplates templates, IReadOnlyDictionary<
 
         pulse.Problem("start", $"'{text}' must be the register when counting begins, in steps of the pulse value, with its unit, like '1234.56 {MeasuringUnit.For(obis.Value).Last()}'");
         return 0;
+    }
+
+    private static Instant? ReadInstant(YamlSection section, string key)
+    {
+        if (section.Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        var parsed = InstantPattern.General.Parse(text);
+        if (!parsed.Success)
+        {
+            section.Problem(key, $"'{text}' must be an instant in UTC, like 2026-01-31T09:30:00Z");
+        }
+
+        return parsed.Success ? parsed.Value : null;
+    }
+
+    // Registers that nobody bills would wait at the cloud for somebody to take them in, for ever.
+    private static MeterTemplate? Choose(YamlSection section, MeterTemplate? template)
+    {
+        if (section.Text("registers") is not { } text || template is null)
+        {
+            return template;
+        }
+
+        var chosen = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var known = template.Registers.Select(r => r.Obis.ToString()).ToList();
+        foreach (var unknown in chosen.Except(known))
+        {
+            section.Problem("registers", $"template '{template.Id}' has no register '{unknown}'{Spelling.Suggest(unknown, known)}");
+        }
+
+        return template with { Registers = [.. template.Registers.Where(r => chosen.Contains(r.Obis.ToString()))] };
     }
 
     private bool Claim(YamlSection section, RegisterKey key, string? id)

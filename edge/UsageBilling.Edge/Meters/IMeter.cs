@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using NodaTime;
 using UsageBilling.Edge.Configuration;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
@@ -30,10 +29,3 @@ public interface IMeter
     /// <summary>The readings of the last read are durably stored: what they reported need not be reported again.</summary>
     void Stored();
 }
-
-/// <summary>A meter's state, for status and people.</summary>
-/// <param name="Id">Its id in the configuration.</param>
-/// <param name="State"><c>ok</c>, <c>failing</c>, or <c>new</c> before the first read.</param>
-/// <param name="LastReadAt">When it was last read.</param>
-/// <param name="Error">Why the last read failed; null when it did not.</param>
-public sealed record MeterState(string Id, string State, Instant? LastReadAt, string? Error);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using NodaTime;
+using UsageBilling.Edge.Health;
 using UsageBilling.Protocols.Wire;
 
 namespace UsageBilling.Edge.Meters;
@@ -32,7 +33,7 @@ internal sealed class MeterLine
         (_time, _realTime, _budget) = (time, realTime, budget);
     }
 
-    public IEnumerable<MeterState> States => _members.Select(m => m.State);
+    public IEnumerable<MeterStatus> Statuses => _members.Select(m => m.Status);
 
     public async Task<IReadOnlyList<PollResult>> PollAsync(bool forBilling, CancellationToken cancellationToken)
     {
@@ -97,6 +98,6 @@ internal sealed class MeterLine
 
         public string? Error { get; set; }
 
-        public MeterState State => new(meter.Settings.Id, Error is not null ? "failing" : LastReadAt is null ? "new" : "ok", LastReadAt, Error);
+        public MeterStatus Status => new(meter.Settings.Id, Error is not null ? "failing" : LastReadAt is null ? "starting" : "ok", LastReadAt, Error);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using UsageBilling.Edge.Configuration;
+using UsageBilling.Edge.Health;
 using UsageBilling.Edge.Meters.Pulses;
 using UsageBilling.Modbus;
 
@@ -32,7 +33,7 @@ public sealed class MeterPoller : IAsyncDisposable
     }
 
     /// <summary>What is known of each meter.</summary>
-    public IReadOnlyList<MeterState> States => [.. _lines.SelectMany(l => l.States)];
+    public IReadOnlyList<MeterStatus> Statuses => [.. _lines.SelectMany(l => l.Statuses)];
 
     /// <summary>Reads every meter once.</summary>
     internal async Task<IReadOnlyList<PollResult>> PollAsync(bool forBilling, CancellationToken cancellationToken)

@@ -51,8 +51,7 @@ public sealed class CounterSlots : IDisposable
         try
         {
             var length = RandomAccess.GetLength(file);
-            var (first, second) = (ReadSlot(file, 0), ReadSlot(file, 1));
-            var newest = first is null || (second is not null && second.Value.Generation > first.Value.Generation) ? second : first;
+            var newest = Newest(file);
             if (newest is null && length > 0 && HasContent(file, length))
             {
                 throw new InvalidDataException($"neither slot of {path} is whole");
@@ -65,6 +64,18 @@ public sealed class CounterSlots : IDisposable
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What the file holds just now, also while a gateway has it open; null when there is nothing whole.</summary>
+    public static CounterSnapshot? Peek(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return Newest(file)?.Snapshot;
     }
 
     /// <summary>Writes a snapshot over the older slot and waits until it is on the disk.</summary>
@@ -102,6 +113,12 @@ public sealed class CounterSlots : IDisposable
 
         BinaryPrimitives.WriteUInt32LittleEndian(slot[4..], Crc32.Of(slot[8..length]));
         return length;
+    }
+
+    private static (ulong Generation, CounterSnapshot Snapshot)? Newest(SafeFileHandle file)
+    {
+        var (first, second) = (ReadSlot(file, 0), ReadSlot(file, 1));
+        return first is null || (second is not null && second.Value.Generation > first.Value.Generation) ? second : first;
     }
 
     private static (ulong Generation, CounterSnapshot Snapshot)? ReadSlot(SafeFileHandle file, int index)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using UsageBilling.Edge.Configuration;
+using UsageBilling.Edge.Health;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Edge.Meters.Pulses;
@@ -28,14 +29,15 @@ public sealed class PulseCounters : IDisposable
     private CounterSnapshot _saved;
     private long _savedAt;
 
-    private PulseCounters(CounterSlots slots, string? setAside, ImmutableArray<PulseMeterSettings> meters, IPulseSource character, Func<string, IPulseSource> controller, TimeProvider time)
+    private PulseCounters(CounterSlots slots, string? setAside, ImmutableArray<PulseMeterSettings> meters, Func<PulsePin, IPulseSource> source, TimeProvider time)
     {
         (_slots, _time, SetAside) = (slots, time, setAside);
+        Found = slots.Found?.Through;
         _saved = slots.Found ?? new CounterSnapshot(Now(), ImmutableDictionary<RegisterId, CounterState>.Empty);
         _savedAt = time.GetTimestamp();
         _meters = [.. meters.Select(m => new PulseMeter(
             m,
-            m.Pin.Source == PulseSourceKind.GpioCdev ? () => character : () => controller(m.Pin.Chip),
+            source,
             slots.Found?.Counters.TryGetValue(m.Register.Id, out var state) == true ? state : null,
             slots.Found is { } found ? found.Through : null,
             time))];
@@ -47,23 +49,27 @@ public sealed class PulseCounters : IDisposable
     /// <summary>The pulse meters.</summary>
     public IReadOnlyList<PulseMeter> Meters => _meters;
 
+    /// <summary>Until when an earlier process counted; null when there was none.</summary>
+    public Instant? Found { get; }
+
     /// <summary>Until when pulses were counted when the counters were last saved.</summary>
     public Instant Through => _saved.Through;
 
     /// <summary>How often the counters were made durable.</summary>
     public long Syncs => _slots.Syncs;
 
+    /// <summary>The counters' file in a state folder.</summary>
+    public static string FileIn(string stateFolder) => Path.Combine(stateFolder, "pulse-counters");
+
     /// <summary>Opens the counters of a state folder. A file that is damaged beyond its second slot is set aside and counting begins anew.</summary>
     /// <param name="folder">The state folder.</param>
     /// <param name="meters">The pulse meters.</param>
-    /// <param name="character">Source of pins on the character device.</param>
-    /// <param name="controller">Source of a chip's pins through GpioController.</param>
+    /// <param name="source">Gives the source that counts a pin.</param>
     /// <param name="time">Clock.</param>
-    public static PulseCounters Open(
-        string folder, IEnumerable<PulseMeterSettings> meters, IPulseSource character, Func<string, IPulseSource> controller, TimeProvider time)
+    public static PulseCounters Open(string folder, IEnumerable<PulseMeterSettings> meters, Func<PulsePin, IPulseSource> source, TimeProvider time)
     {
         Directory.CreateDirectory(folder);
-        var file = Path.Combine(folder, "pulse-counters");
+        var file = FileIn(folder);
         string? setAside = null;
         CounterSlots slots;
         try
@@ -72,21 +78,23 @@ public sealed class PulseCounters : IDisposable
         }
         catch (InvalidDataException)
         {
+            // What is not whole is never written over: a person may want to look at it.
             setAside = $"{file}.damaged-{time.GetUtcNow():yyyyMMddTHHmmss}";
             File.Move(file, setAside);
             slots = CounterSlots.Open(file);
         }
 
-        return new PulseCounters(slots, setAside, [.. meters], character, controller, time);
+        Folder.Sync(folder);
+        return new PulseCounters(slots, setAside, [.. meters], source, time);
     }
 
-    /// <summary>Makes the counters durable if any has changed.</summary>
-    public void Save()
+    /// <summary>Makes the counters durable if any has changed, or <paramref name="always"/>, so that <see cref="Through"/> is kept too.</summary>
+    public void Save(bool always = false)
     {
         lock (_saving)
         {
             var now = Snapshot();
-            if (_slots.Syncs == 0 || now.Counters.Any(c => !_saved.Counters.TryGetValue(c.Key, out var saved) || saved != c.Value))
+            if (always || _slots.Syncs == 0 || now.Counters.Any(c => !_saved.Counters.TryGetValue(c.Key, out var saved) || saved != c.Value))
             {
                 _slots.Save(now);
             }

@@ -10,25 +10,26 @@ namespace UsageBilling.Edge.Meters.Pulses;
 public sealed class PulseMeter : IMeter, IDisposable
 {
     private readonly PulseMeterSettings _settings;
-    private readonly Func<IPulseSource> _source;
+    private readonly Func<PulsePin, IPulseSource> _source;
     private readonly PulseCounter _counter;
     private readonly TimeProvider _time;
-    private readonly long _startPulses;
-    private Instant? _unwatchedSince;
+    private Instant? _notCountedFrom;
+    private Instant? _notCountedTo;
     private IPulseWatch? _watch;
     private bool _isNew;
     private long _lostReported;
     private long _lostRead;
 
-    internal PulseMeter(PulseMeterSettings settings, Func<IPulseSource> source, CounterState? kept, Instant? keptThrough, TimeProvider time)
+    internal PulseMeter(PulseMeterSettings settings, Func<PulsePin, IPulseSource> source, CounterState? kept, Instant? keptThrough, TimeProvider time)
     {
         (_settings, _source, _time) = (settings, source, time);
         _isNew = kept is null;
-        settings.Value.TryPulses(settings.StartRegister, out _startPulses);
-        var state = kept ?? new CounterState(_startPulses, 0, 0);
+        settings.Value.TryPulses(settings.StartRegister, out var startPulses);
+        var state = kept ?? new CounterState(startPulses, 0, 0);
         _counter = new PulseCounter(state.Pulses, state.Lost);
         _lostReported = state.LostReported;
-        _unwatchedSince = kept is null ? null : keptThrough;
+        _notCountedFrom = kept is null ? settings.StartAt : keptThrough;
+        CountedThrough = _notCountedFrom ?? Now();
     }
 
     /// <inheritdoc/>
@@ -39,6 +40,9 @@ public sealed class PulseMeter : IMeter, IDisposable
 
     /// <summary>The counter as it is kept.</summary>
     public CounterState State => new(_counter.Pulses, _counter.Lost, _lostReported);
+
+    /// <summary>Until when the counter held when the meter was made: a simulation replays pulses from there.</summary>
+    public Instant CountedThrough { get; }
 
     /// <summary>Through what it counts; null while it does not.</summary>
     public string? Through => _watch?.Through;
@@ -56,10 +60,11 @@ public sealed class PulseMeter : IMeter, IDisposable
         {
             _watch.Dispose();
             _watch = null;
-            _unwatchedSince ??= Now();
+            _notCountedFrom ??= Now();
         }
 
-        _watch = _source().Watch(_settings.Pin, _counter);
+        _watch = _source(_settings.Pin).Watch(_settings.Pin, _counter);
+        _notCountedTo = Now();
     }
 
     /// <inheritdoc/>
@@ -76,7 +81,7 @@ public sealed class PulseMeter : IMeter, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Stored() => (_isNew, _lostReported, _unwatchedSince) = (false, _lostRead, null);
+    public void Stored() => (_isNew, _lostReported, _notCountedFrom) = (false, _lostRead, null);
 
     /// <summary>Stops watching.</summary>
     public void Dispose() => _watch?.Dispose();
@@ -89,9 +94,9 @@ public sealed class PulseMeter : IMeter, IDisposable
             events.Add(new EventNote(at, "register-set", Register, $"counting begins at register {_settings.StartRegister}"));
         }
 
-        if (_unwatchedSince is { } since && at - since >= Duration.FromSeconds(1))
+        if (_notCountedFrom is { } from && _notCountedTo is { } to && to - from >= Duration.FromSeconds(1))
         {
-            events.Add(new EventNote(at, "pulses-unwatched", Register, $"pulses after {since} and before the gateway watched again were not counted"));
+            events.Add(new EventNote(at, "pulses-unwatched", Register, $"nobody counted pulses from {from} to {to}"));
         }
 
         if (lost > _lostReported)
