@@ -21,7 +21,21 @@ public sealed record RatedPeriod(
     decimal Net,
     decimal Tax,
     decimal Rounding,
-    decimal Total);
+    decimal Total)
+{
+    /// <summary>Balances, peaks and use so far that the next period begins with.</summary>
+    public RatingState Closing { get; init; } = RatingState.Empty;
+
+    /// <summary>Equal in every line, subtotal and figure.</summary>
+    public bool Equals(RatedPeriod? other) =>
+        other is not null
+        && From == other.From && To == other.To && Currency == other.Currency
+        && Net == other.Net && Tax == other.Tax && Rounding == other.Rounding && Total == other.Total
+        && Lines.SequenceEqual(other.Lines) && Taxes.SequenceEqual(other.Taxes) && Closing.Equals(other.Closing);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(From, To, Currency, Lines.Count, Net, Total);
+}
 
 /// <summary>Tax on the sum of rounded net lines of one category and rate.</summary>
 /// <param name="Category">EN 16931 category: S, Z, E, AE, O.</param>

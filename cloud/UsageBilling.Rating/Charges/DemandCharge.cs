@@ -1,0 +1,140 @@
+using NodaTime;
+using UsageBilling.Protocols;
+using UsageBilling.Rating.Determinants;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Charges;
+
+/// <summary>
+/// The highest mean power of a billing month, as metered or in windows of 15, 30 or 60 minutes, at any time or by
+/// time-of-use period, with tiers, a minimum and a look back at earlier months. JSON kind <c>demand</c>.
+/// </summary>
+public sealed class DemandCharge : Charge
+{
+    private readonly StreamRef _stream;
+    private readonly Schedule? _schedule;
+    private readonly PriceLadder[] _ladders;
+    private readonly LineLabel[][] _labels;
+    private readonly decimal _minimum;
+    private readonly QuantityRounding _rounding;
+    private readonly DemandLookback? _lookback;
+
+    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback)
+        : base(head)
+    {
+        _stream = stream;
+        _schedule = schedule;
+        _ladders = ladders;
+        _minimum = minimum;
+        _rounding = rounding;
+        _lookback = lookback;
+        _labels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier)).ToArray())];
+    }
+
+    internal static DemandCharge? Read(StrictObject item, ChargeContext context)
+    {
+        var before = item.Problems.Count;
+        var head = context.Head(item, ChargeCategory.Read(item, ChargeKind.Demand));
+        var measurand = Tariffs.Measure.Find(item.Choice("measure", "import", "import", "export"))!.Value;
+        var schedule = context.Schedule(item);
+        var window = item.Whole("window", 5, 60) ?? 0;
+        if (window is not (0 or 5 or 10 or 15 or 30 or 60))
+        {
+            item.Report("window", $"{window} minutes is no demand window; write 5, 10, 15, 30 or 60, or leave it out for the metered interval");
+        }
+
+        var rolling = item.Flag("rolling") ?? false;
+        var minimum = item.Number("minimum", 0m) ?? 0m;
+        var rounding = item.Child("round") is { IsObject: true } round ? QuantityRounding.Read(round) : QuantityRounding.None;
+        var lookback = item.Child("lookback") is { IsObject: true } back ? DemandLookback.Read(back) : null;
+        var ladders = UsageCharge.ReadPrices(item, schedule);
+        item.Done();
+        if (item.Problems.Count > before)
+        {
+            return null;
+        }
+
+        var stream = context.Binder.Bind(new StreamSpec(measurand, window, rolling), schedule, monthly: true);
+        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback);
+    }
+
+    internal override void Rate(SegmentRun segment)
+    {
+        var stream = segment.Stream(_stream, false)!;
+        for (var part = 0; part < segment.Plan.PartStarts.Count; part++)
+        {
+            for (var period = 0; period < _ladders.Length; period++)
+            {
+                RatePeak(segment, stream, part, period);
+            }
+        }
+    }
+
+    private void RatePeak(SegmentRun segment, StreamResult stream, int part, int period)
+    {
+        if (stream.Peak(_stream, period, part) is not { } peak)
+        {
+            return;
+        }
+
+        var month = segment.Plan.PartStarts[part].ToYearMonth();
+        var measured = Math.Max(0m, BilledUnit.Scale(peak.Value, stream.Exponent - 3) * stream.PerHour);
+        var billed = _rounding.Apply(measured);
+        var (floor, floorReason) = Floor(segment, month);
+        segment.Run.State = segment.Run.State.WithDemand(month, measured);
+        if (floor > billed)
+        {
+            billed = floor;
+        }
+        else
+        {
+            floorReason = null;
+        }
+
+        var months = segment.Plan.PartMonths[part];
+        var ladder = _ladders[period];
+        var trace = new DemandTrace(_labels[period][0], measured, billed, peak.At, months, segment.Plan.Span.Zone, floorReason);
+        for (var tier = 0; tier < ladder.Tiers.Count; tier++)
+        {
+            var kilowatts = ladder.Within(tier, 0m, billed, 1m);
+            if (kilowatts != 0m && ladder.Tiers[tier].Price != 0m)
+            {
+                segment.Add(this, _labels[period][tier], kilowatts * months, ladder.Tiers[tier].Price, 1m, segment.Plan.PartStarts[part], segment.Plan.PartEnd(part), trace);
+            }
+        }
+    }
+
+    private (decimal Kilowatts, string? Reason) Floor(SegmentRun segment, YearMonth month)
+    {
+        var floor = _minimum;
+        string? reason = $"the least that is billed is {Words.Number(_minimum)} kW";
+        if (_lookback?.Floor(segment.Run.State.DemandHistory, month) is { } found && found.Kilowatts > floor)
+        {
+            (floor, reason) = found;
+        }
+
+        return (floor, reason);
+    }
+
+    private LineLabel Label(int period, int tier)
+    {
+        var text = _schedule is null ? Description : $"{Description}, {_schedule.Labels[period]}";
+        var tiered = _ladders[period].Tiers.Count > 1;
+        return new LineLabel(tiered ? $"{text}, tier {tier + 1}" : text, Unit.Kilowatt, Currency, _schedule?.Periods[period], tiered ? tier + 1 : null);
+    }
+
+    private sealed class DemandTrace(LineLabel label, decimal measured, decimal billed, Instant at, decimal months, DateTimeZone zone, string? floorReason) : LineTrace
+    {
+        public override string Formula(ChargeLine line)
+        {
+            var local = at.InZone(zone).LocalDateTime;
+            var peak = $"highest demand {Words.Number(measured)} kW on {Words.Day(local.Date)} at {local.Hour:00}:{local.Minute:00}";
+            var floor = floorReason is null ? string.Empty : $"; billed {Words.Number(billed)} kW, for {floorReason}";
+            var part = months == 1m ? string.Empty : $"; {Words.Number(months)} months of it";
+            return $"{Words.Product(line, label.Currency)} ({peak}{floor}{part})";
+        }
+
+        public override IReadOnlyList<Determinant> Determinants(ChargeLine line) =>
+            [new Determinant(label.Period is null ? "import.peak.kW" : $"import.{label.Period}.peak.kW", measured, Unit.Kilowatt, at)];
+    }
+}

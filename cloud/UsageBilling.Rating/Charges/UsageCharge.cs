@@ -1,0 +1,359 @@
+using UsageBilling.Protocols;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Charges;
+
+/// <summary>How a ladder prices a quantity.</summary>
+public enum TierMode
+{
+    /// <summary>Each tier prices the part of the quantity that lies in it.</summary>
+    Graduated,
+
+    /// <summary>The tier that the whole quantity reaches prices all of it.</summary>
+    Volume,
+}
+
+/// <summary>What the ends of tiers are counted over.</summary>
+public enum TierBasis
+{
+    /// <summary>The billing period, however long.</summary>
+    Period,
+
+    /// <summary>A month: ends grow with the months of the period, by the tariff's proration rule.</summary>
+    Month,
+
+    /// <summary>A day: ends are multiplied by the days of the period.</summary>
+    Day,
+
+    /// <summary>A year: use since the year began counts (contract: year-to-date use).</summary>
+    Year,
+}
+
+/// <summary>How tiers that several periods share are filled.</summary>
+public enum TierAllocation
+{
+    /// <summary>Each period gets its share of every tier, by its share of the whole quantity.</summary>
+    Proportional,
+
+    /// <summary>In the order of time.</summary>
+    Chronological,
+
+    /// <summary>Each period has tiers of its own.</summary>
+    PerPeriod,
+}
+
+/// <summary>
+/// Usage priced per unit: one price, prices by time-of-use period, tiers, or both; energy, water, gas, calls, bytes.
+/// JSON kind <c>usage</c>.
+/// </summary>
+public sealed class UsageCharge : Charge
+{
+    private readonly UsageQuantity _quantity;
+    private readonly PriceLadder[] _ladders;
+    private readonly LineLabel[][] _labels;
+    private readonly LineLabel[][] _flatLabels;
+    private readonly TierMode _mode;
+    private readonly TierBasis _basis;
+    private readonly TierAllocation _allocation;
+    private readonly decimal _priceBase;
+    private readonly int _sign;
+
+    internal UsageCharge(ChargeHead head, UsageQuantity quantity, PriceLadder[] ladders, TierMode mode, TierBasis basis, TierAllocation allocation, decimal priceBase, int sign)
+        : base(head)
+    {
+        _quantity = quantity;
+        _ladders = ladders;
+        _mode = mode;
+        _basis = basis;
+        _allocation = allocation;
+        _priceBase = priceBase;
+        _sign = sign;
+        _labels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier, false)).ToArray())];
+        _flatLabels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier, true)).ToArray())];
+    }
+
+    internal static UsageCharge? Read(StrictObject item, ChargeContext context)
+    {
+        var before = item.Problems.Count;
+        var export = item.Text("measure", 80) is "export" && !item.Has("category");
+        var kind = ChargeCategory.Read(item, export ? ChargeKind.Export : ChargeKind.Energy);
+        var head = context.Head(item, kind);
+        var quantity = UsageQuantity.Read(item, context);
+        var mode = item.Choice("tierMode", "graduated", "graduated", "volume") == "volume" ? TierMode.Volume : TierMode.Graduated;
+        var basis = item.Choice("tierBasis", "month", "month", "day", "year", "period") switch
+        {
+            "day" => TierBasis.Day,
+            "year" => TierBasis.Year,
+            "period" => TierBasis.Period,
+            _ => TierBasis.Month,
+        };
+        var allocation = item.Choice("tierAllocation", "proportional", "proportional", "chronological", "per-period") switch
+        {
+            "chronological" => TierAllocation.Chronological,
+            "per-period" => TierAllocation.PerPeriod,
+            _ => TierAllocation.Proportional,
+        };
+        var priceBase = item.Number("priceBase", 0.000001m) ?? 1m;
+        var credit = item.Flag("credit") ?? false;
+        var ladders = ReadPrices(item, quantity.Schedule);
+        item.Done();
+        return item.Problems.Count > before
+            ? null
+            : new UsageCharge(head, quantity, ladders, mode, basis, allocation, priceBase, credit ? -1 : 1);
+    }
+
+    internal static PriceLadder[] ReadPrices(StrictObject item, Schedule? schedule)
+    {
+        if (item.Raw("price") is { } single)
+        {
+            if (item.Has("prices"))
+            {
+                item.Report("prices", "stands beside \"price\"; keep one of them");
+            }
+
+            item.Ignore("prices");
+            return [.. Enumerable.Repeat(PriceLadder.Read(single, item.At("price"), item.Problems), schedule?.Periods.Count ?? 1)];
+        }
+
+        if (schedule is null || item.Child("prices") is not { } prices)
+        {
+            item.Ignore("prices");
+            if (!item.Has("schedule") || schedule is not null)
+            {
+                item.Report(schedule is null ? "price" : "prices", schedule is null
+                    ? "is missing; give a number, or tiers in [ ]"
+                    : $"is missing; give a price for each of {string.Join(", ", schedule.Periods)}");
+            }
+
+            return [PriceLadder.Single(0m)];
+        }
+
+        var ladders = new PriceLadder[schedule.Periods.Count];
+        for (var period = 0; period < ladders.Length; period++)
+        {
+            var name = schedule.Periods[period];
+            if (prices.Raw(name) is { } value)
+            {
+                ladders[period] = PriceLadder.Read(value, prices.At(name), item.Problems);
+            }
+            else
+            {
+                prices.Report(name, $"is missing; period \"{name}\" of schedule \"{schedule.Name}\" needs a price");
+                ladders[period] = PriceLadder.Single(0m);
+            }
+        }
+
+        prices.Done();
+        return ladders;
+    }
+
+    internal override void Rate(SegmentRun segment)
+    {
+        var periods = _ladders.Length;
+        Span<decimal> quantities = stackalloc decimal[periods];
+        if (!_quantity.Measure(segment, quantities))
+        {
+            return;
+        }
+
+        var total = 0m;
+        var tiered = false;
+        for (var period = 0; period < periods; period++)
+        {
+            total += quantities[period];
+            tiered |= !_ladders[period].IsFlat;
+        }
+
+        if (!tiered)
+        {
+            for (var period = 0; period < periods; period++)
+            {
+                AddUnits(segment, period, 0, quantities[period]);
+            }
+
+            return;
+        }
+
+        var opening = Opening(segment, total);
+        var scale = Scale(segment);
+        if (_allocation == TierAllocation.Chronological && periods > 1)
+        {
+            RateChronologically(segment, quantities, total, opening, scale);
+            return;
+        }
+
+        for (var period = 0; period < periods; period++)
+        {
+            if (_allocation == TierAllocation.PerPeriod || periods == 1)
+            {
+                RateLadder(segment, period, quantities[period], quantities[period], periods == 1 ? opening : 0m, scale);
+            }
+            else
+            {
+                RateLadder(segment, period, quantities[period], total, opening, scale);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Prices a period's quantity on its ladder at the place of the whole quantity: a tier's part of the whole is
+    /// multiplied by the period's share, the last tier reached takes what rounding leaves.
+    /// </summary>
+    private void RateLadder(SegmentRun segment, int period, decimal quantity, decimal whole, decimal opening, decimal scale)
+    {
+        var ladder = _ladders[period];
+        if (_mode == TierMode.Volume)
+        {
+            var reached = ladder.TierOf(opening + whole, scale);
+            AddUnits(segment, period, reached, quantity);
+            AddFlat(segment, period, reached);
+            return;
+        }
+
+        if (whole == 0m)
+        {
+            AddUnits(segment, period, ladder.TierOf(opening, scale), quantity);
+            return;
+        }
+
+        var left = quantity;
+        var last = ladder.TierOf(Math.Max(opening, opening + whole), scale);
+        for (var tier = 0; tier <= last; tier++)
+        {
+            var within = ladder.Within(tier, opening, opening + whole, scale);
+            if (within == 0m)
+            {
+                continue;
+            }
+
+            var part = tier == last ? left
+                : quantity == whole ? within
+                : Math.Round(within * quantity / whole, 6, MidpointRounding.AwayFromZero);
+            left -= part;
+            AddUnits(segment, period, tier, part);
+            AddFlat(segment, period, tier);
+        }
+    }
+
+    /// <summary>Fills tiers run by run; inside a run the period does not change, so a tier's end cuts it exactly.</summary>
+    private void RateChronologically(SegmentRun segment, ReadOnlySpan<decimal> quantities, decimal total, decimal opening, decimal scale)
+    {
+        var deepest = _ladders.Max(ladder => ladder.Tiers.Count);
+        var filled = new decimal[_ladders.Length, deepest];
+        var position = opening;
+        foreach (var (period, amount) in _quantity.InOrder(segment, quantities))
+        {
+            var ladder = _ladders[period];
+            if (_mode == TierMode.Volume)
+            {
+                filled[period, ladder.TierOf(opening + total, scale)] += amount;
+            }
+            else
+            {
+                for (var tier = 0; tier < ladder.Tiers.Count; tier++)
+                {
+                    filled[period, tier] += ladder.Within(tier, position, position + amount, scale);
+                }
+            }
+
+            position += amount;
+        }
+
+        for (var period = 0; period < _ladders.Length; period++)
+        {
+            for (var tier = 0; tier < _ladders[period].Tiers.Count; tier++)
+            {
+                if (filled[period, tier] != 0m)
+                {
+                    AddUnits(segment, period, tier, filled[period, tier]);
+                    AddFlat(segment, period, tier);
+                }
+            }
+        }
+    }
+
+    private void AddUnits(SegmentRun segment, int period, int tier, decimal quantity)
+    {
+        var step = _ladders[period].Tiers[tier];
+        if (quantity == 0m)
+        {
+            return;
+        }
+
+        if (step.Block is { } block)
+        {
+            quantity = Math.Ceiling(quantity / block);
+        }
+
+        segment.Add(this, _labels[period][tier], quantity * _sign, step.Price, _priceBase);
+    }
+
+    private void AddFlat(SegmentRun segment, int period, int tier)
+    {
+        if (_ladders[period].Tiers[tier].Flat is var flat and not 0m)
+        {
+            segment.Add(this, _flatLabels[period][tier], _sign, flat, 1m);
+        }
+    }
+
+    /// <summary>Where on the ladder this period begins: use so far this year, or what the contract says was used before.</summary>
+    private decimal Opening(SegmentRun segment, decimal total)
+    {
+        var key = $"used:{Id}";
+        var opening = segment.Run.State[key];
+        if (_basis == TierBasis.Year)
+        {
+            segment.Run.State = segment.Run.State.With(key, opening + total);
+        }
+
+        return opening;
+    }
+
+    private decimal Scale(SegmentRun segment) => _basis switch
+    {
+        TierBasis.Month => segment.Plan.Months,
+        TierBasis.Day => segment.Plan.Days,
+        _ => 1m,
+    };
+
+    private LineLabel Label(int period, int tier, bool flat)
+    {
+        var ladder = _ladders[period];
+        var schedule = _quantity.Schedule;
+        var text = schedule is null ? Description : $"{Description}, {schedule.Labels[period]}";
+        var name = schedule?.Periods[period];
+        var tierNumber = ladder.Tiers.Count > 1 ? tier + 1 : (int?)null;
+        string? note = null;
+        if (ladder.Tiers.Count > 1)
+        {
+            text += $", tier {tier + 1}";
+            note = TierNote(ladder, tier);
+        }
+
+        var block = ladder.Tiers[tier].Block;
+        if (flat)
+        {
+            return new LineLabel(text + " (flat)", Unit.One, Currency, name, tierNumber, null, note);
+        }
+
+        var symbol = _quantity.Unit.Unit.Symbol;
+        return block is { } size
+            ? new LineLabel(text, Unit.One, Currency, name, tierNumber, null, $"blocks of {Words.Number(size)} {symbol}, a block that is started counts{(note is null ? string.Empty : ", " + note)}")
+            : new LineLabel(text, _quantity.Unit.Unit, Currency, name, tierNumber, _quantity.DeterminantName(name), note);
+    }
+
+    private string TierNote(PriceLadder ladder, int tier)
+    {
+        var symbol = _quantity.Unit.Unit.Symbol;
+        var per = _basis switch
+        {
+            TierBasis.Day => " a day",
+            TierBasis.Month => " a month",
+            TierBasis.Year => " a year",
+            _ => string.Empty,
+        };
+        var low = tier == 0 ? "0" : Words.Number(ladder.Tiers[tier - 1].UpTo!.Value);
+        var range = ladder.Tiers[tier].UpTo is { } high ? $"from {low} to {Words.Number(high)} {symbol}{per}" : $"above {low} {symbol}{per}";
+        return _mode == TierMode.Volume ? $"the whole quantity lies {range}" : $"the part {range}";
+    }
+}

@@ -1,0 +1,61 @@
+using NodaTime;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Determinants;
+
+/// <summary>Adds two profiles of the same measurand interval by interval, where both are known.</summary>
+internal static class ProfileSum
+{
+    /// <exception cref="RatingInputException">The profiles do not overlap.</exception>
+    public static LoadProfile Of(LoadProfile a, LoadProfile b)
+    {
+        var minutes = CommonInterval(a.IntervalMinutes, b.IntervalMinutes);
+        var exponent = Math.Min(a.Exponent, b.Exponent);
+        var start = CeilingTo(Instant.Max(a.Start, b.Start), minutes);
+        var end = Instant.Min(a.End, b.End);
+        var length = end <= start ? 0 : (int)((end - start).BclCompatibleTicks / (minutes * NodaConstants.TicksPerMinute));
+        if (length == 0)
+        {
+            throw new RatingInputException("usage", $"two meters of {Measure.NameOf(a.Measurand)} have no interval in common; give both over the whole period");
+        }
+
+        var sum = new long[length];
+        Add(sum, a, start, minutes, exponent);
+        Add(sum, b, start, minutes, exponent);
+        return new LoadProfile(a.Measurand, exponent, start, minutes, sum, ReadOnlyMemory<byte>.Empty);
+    }
+
+    private static int CommonInterval(int a, int b)
+    {
+        var common = Math.Max(a, b);
+        return common % Math.Min(a, b) == 0 ? common : 30;
+    }
+
+    private static Instant CeilingTo(Instant instant, int minutes)
+    {
+        var ticks = minutes * NodaConstants.TicksPerMinute;
+        var rest = instant.ToUnixTimeTicks() % ticks;
+        return rest == 0 ? instant : instant + Duration.FromTicks(rest > 0 ? ticks - rest : -rest);
+    }
+
+    private static void Add(long[] sum, LoadProfile profile, Instant start, int minutes, int exponent)
+    {
+        var factor = 1L;
+        for (var power = exponent; power < profile.Exponent; power++)
+        {
+            factor *= 10L;
+        }
+
+        var per = minutes / profile.IntervalMinutes;
+        var first = (int)((start - profile.Start).BclCompatibleTicks / (profile.IntervalMinutes * NodaConstants.TicksPerMinute));
+        var quantities = profile.Quantities.Span;
+        for (var i = 0; i < sum.Length; i++)
+        {
+            foreach (var quantity in quantities.Slice(first + (i * per), per))
+            {
+                sum[i] += quantity * factor;
+            }
+        }
+    }
+}

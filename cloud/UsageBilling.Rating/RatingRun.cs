@@ -1,0 +1,129 @@
+using NodaTime;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Rating.Charges;
+using UsageBilling.Rating.Determinants;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating;
+
+/// <summary>One rating of one period while it is made: its input, its lines so far, the state it will hand on.</summary>
+internal sealed class RatingRun(RatingInput input)
+{
+    public RatingInput Input { get; } = input;
+
+    public List<ChargeLine> Lines { get; } = new(16);
+
+    public RatingState State { get; set; } = input.Contract.Opening;
+}
+
+/// <summary>One tariff version's part of a period while it is rated: what components may ask, and where they put their lines.</summary>
+internal sealed class SegmentRun
+{
+    private readonly StreamResult?[] _streams;
+    private readonly (TaxClass Class, string Category, decimal Rate)[] _taxes;
+
+    public SegmentRun(RatingRun run, Tariff tariff, SegmentPlan plan, StreamResult?[] streams)
+    {
+        Run = run;
+        Tariff = tariff;
+        Plan = plan;
+        _streams = streams;
+        _taxes = [.. tariff.Tax.Classes.Select(Resolve)];
+        FirstLine = run.Lines.Count;
+    }
+
+    public RatingRun Run { get; }
+
+    public Tariff Tariff { get; }
+
+    public SegmentPlan Plan { get; }
+
+    /// <summary>Where this part's lines begin in the run's.</summary>
+    public int FirstLine { get; }
+
+    public LocalDate From => Plan.Span.From;
+
+    public LocalDate To => Plan.Span.To;
+
+    /// <summary>The scanned stream of a component; null when it is optional and nothing was measured.</summary>
+    public StreamResult? Stream(StreamRef reference, bool optional)
+    {
+        if (_streams[reference.Stream] is { } stream)
+        {
+            return stream;
+        }
+
+        return optional
+            ? null
+            : throw new RatingInputException("usage", $"{Tariff.Label} bills {Measure.NameOf(Tariff.Streams[reference.Stream].Spec.Measurand)}, but no such usage was given");
+    }
+
+    public void Add(Charge charge, LineLabel label, decimal quantity, decimal price, decimal priceBase, LineTrace? trace = null) =>
+        Add(charge, label, quantity, price, priceBase, From, To, trace);
+
+    public void Add(Charge charge, LineLabel label, decimal quantity, decimal price, decimal priceBase, LocalDate from, LocalDate to, LineTrace? trace)
+    {
+        var exact = priceBase == 1m ? quantity * price : quantity * price / priceBase;
+        var (category, rate) = TaxOf(charge.Tax);
+        Run.Lines.Add(new ChargeLine(charge.Id, label.Description, Tariff.Label, label.Unit, trace ?? label)
+        {
+            Kind = charge.Kind,
+            Period = label.Period,
+            Tier = label.Tier,
+            From = from,
+            To = to,
+            Quantity = quantity,
+            Price = price,
+            PriceBase = priceBase,
+            Exact = exact,
+            Amount = Tariff.Currency.Round(exact),
+            TaxCategory = category,
+            TaxRate = rate,
+        });
+    }
+
+    /// <summary>Mean of a series over the days of this part, to nine digits.</summary>
+    public decimal MeanOf(string name)
+    {
+        var series = Series(name);
+        var sum = 0m;
+        var days = 0;
+        for (var day = From; day < To; day = day.PlusDays(1), days++)
+        {
+            sum += series.At(LocalPeriod.StartOfDay(day, Plan.Span.Zone)) ?? throw new RatingInputException($"series {name}", $"has no value on {day:uuuu-MM-dd}; extend it over the period");
+        }
+
+        return Math.Round(sum / days, 9, MidpointRounding.AwayFromZero);
+    }
+
+    public ValueSeries Series(string name) => Run.Input.Series.TryGetValue(name, out var series)
+        ? series
+        : throw new RatingInputException($"series {name}", $"{Tariff.Label} needs the series \"{name}\"; give it");
+
+    private (string Category, decimal Rate) TaxOf(TaxClass taxClass)
+    {
+        foreach (var (known, category, rate) in _taxes)
+        {
+            if (ReferenceEquals(known, taxClass))
+            {
+                return (category, rate);
+            }
+        }
+
+        return ("O", 0m);
+    }
+
+    private (TaxClass Class, string Category, decimal Rate) Resolve(TaxClass taxClass) => Run.Input.Contract.TaxStatus switch
+    {
+        TaxStatus.Exempt => (taxClass, "E", 0m),
+        TaxStatus.ReverseCharge => (taxClass, "AE", 0m),
+        TaxStatus.OutOfScope => (taxClass, "O", 0m),
+        _ => (taxClass, taxClass.Category, taxClass.RateFor(taxClass.Measurand is null ? 0m : UsePerDay(taxClass))),
+    };
+
+    private decimal UsePerDay(TaxClass taxClass)
+    {
+        var stream = Stream(taxClass.Stream, false)!;
+        return Plan.Days == 0m ? 0m : BilledUnit.Scale(stream.Total(), stream.Exponent) / taxClass.BaseUnits / Plan.Days;
+    }
+}

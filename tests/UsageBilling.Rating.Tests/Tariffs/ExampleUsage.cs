@@ -1,0 +1,28 @@
+using NodaTime;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Rating.Charges;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Tests.Tariffs;
+
+/// <summary>One March in Berlin (with a day of 23 hours) of made-up usage, the same for every example.</summary>
+internal static class ExampleUsage
+{
+    public static RatedPeriod Bill(Tariff tariff)
+    {
+        var period = A.Days("2026-03-01", "2026-04-01");
+        return A.Bill(
+            tariff,
+            period,
+            Wattage(period, "import", tariff.Code.StartsWith("factory", StringComparison.Ordinal) ? 40 : tariff.Code.StartsWith("shop", StringComparison.Ordinal) ? 12 : 1),
+            A.Profile(period, "export", 15, at => at.Hour is >= 9 and < 17 ? 150L + (at.Day * 10L) : 0L),
+            Wattage(period, "reactive", 9),
+            A.Profile(period, "water", 60, at => at.Hour is 7 or 19 ? 200L + at.Day : 6L, -3),
+            A.Profile(period, "gas", 60, at => at.Hour is >= 5 and < 22 ? 310L : 120L, -3));
+    }
+
+    /// <summary>Watt-hours a quarter hour: a base load, a working day, and a few minutes each day that stand out.</summary>
+    private static LoadProfile Wattage(LocalPeriod period, string measure, long scale) => A.Profile(period, measure, 15, at =>
+        scale * (45L + (at.Hour is >= 7 and < 21 ? 95L : 0L) + (at.DayOfWeek >= IsoDayOfWeek.Saturday ? 15L : 40L) + (at.Hour == 11 && at.Minute == 30 ? at.Day * 7L : 0L)));
+}
