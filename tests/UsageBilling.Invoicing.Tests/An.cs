@@ -154,7 +154,7 @@ internal static class An
         Channel = ImportChannel,
         Unit = Unit.KilowattHour,
         Quantity = 4805.000m,
-        Days = Days(4805.000m, [12, 13]),
+        Days = Days(4805.000m, [18, 19]),
         Peak = new PeakDemand(Instant.FromUtc(2026, 10, 14, 5, 15), 38.4m, Unit.Kilowatt),
     };
 

@@ -29,9 +29,9 @@ public class PdfTests
         var text = Text(PdfWriter.Write(An.Invoice()));
         string[] needed =
         [
-            "Your electricity bill for October 2026", "Bakkerij De Gouden Korst", "2026-000123", "What you pay", "17 November 2026", "€2,407.27",
+            "Your electricity bill for October 2026", "Bakkerij De Gouden Korst", "2026-000123", "What you pay", "17 November 2026", "€2,378.05",
             "54021877", "128,430.125", "12 Oct 2026", "10:07", "871687140001234567", "Energy, off-peak hours", "0.2418", "−35.07", "NL91 ABNA 0417 1643 00",
-            "VAT 21 % on 1,989.48", "417.79", "14 Oct 2026 at 07:15 (UTC+02)", An.Invoice().Hash(), "Page 1 of",
+            "VAT 21 % on 1,965.33", "412.72", "14 Oct 2026 at 07:15 (UTC+02)", An.Invoice().Hash(), "Page 1 of",
         ];
         Assert.All(needed, piece => Assert.Contains(piece, text, StringComparison.Ordinal));
     }

@@ -15,7 +15,7 @@ internal static class NumberText
         decimal.Round(value, digits, MidpointRounding.AwayFromZero).ToString("N" + digits, CultureInfo.InvariantCulture).Replace('-', Minus);
 
     /// <summary>As many digits as the value has, at least <paramref name="least"/>.</summary>
-    public static string Exact(decimal value, int least = 0) => Fixed(value, Math.Clamp(Digits(value), least, MostDigits));
+    public static string Exact(decimal value, int least = 0) => Fixed(value, Math.Max(Digits(value), least));
 
     /// <summary>Money with its sign before the symbol.</summary>
     public static string Money(decimal amount, string currency)
@@ -52,11 +52,12 @@ internal static class NumberText
         : decimal.Abs(quantity) != 1 && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Year) ? unit.Symbol + "s"
         : unit.Symbol;
 
-    private static int Digits(decimal value)
+    /// <summary>Digits after the point that are not trailing zeros, at most twelve.</summary>
+    public static int Digits(decimal value)
     {
         var text = value.ToString("0.############################", CultureInfo.InvariantCulture);
         var point = text.IndexOf('.', StringComparison.Ordinal);
-        return point < 0 ? 0 : text.Length - point - 1;
+        return point < 0 ? 0 : Math.Min(text.Length - point - 1, MostDigits);
     }
 
     private static string? Symbol(string currency) => currency switch

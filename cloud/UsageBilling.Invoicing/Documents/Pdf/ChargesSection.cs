@@ -10,7 +10,7 @@ internal static class ChargesSection
     public static void Draw(Flow flow, Statement statement)
     {
         var charges = statement.Bill.Charges;
-        flow.Heading("Charges", 60);
+        flow.Heading(statement.Note is null ? "Charges" : "Credited charges", 60);
         var table = new Table(flow,
         [
             new Column("Description", 164),
@@ -32,7 +32,7 @@ internal static class ChargesSection
                 NumberText.Amount(line.Amount, charges.Currency));
         }
 
-        Totals(flow, charges);
+        Totals(flow, charges, statement.Note is not null);
     }
 
     private static string? Note(ChargeLine line)
@@ -47,7 +47,7 @@ internal static class ChargesSection
         : line.PriceBase == 1 ? $"per {line.Unit.Symbol}"
         : $"per {NumberText.Exact(line.PriceBase)} {NumberText.UnitOf(line.PriceBase, line.Unit)}".TrimEnd();
 
-    private static void Totals(Flow flow, RatedPeriod charges)
+    private static void Totals(Flow flow, RatedPeriod charges, bool credited)
     {
         List<(string Label, decimal Amount)> rows = [("Total without VAT", charges.Net)];
         rows.AddRange(charges.Taxes.Select(tax => (Describe(tax, charges.Currency), tax.Amount)));
@@ -70,7 +70,7 @@ internal static class ChargesSection
 
         var strong = Look.BodyStrong with { Size = 11, Colour = Look.Brand };
         flow.Page.Fill(left, flow.Y, SumsWidth, 23, Look.Panel);
-        flow.Page.Text(charges.Total < 0 ? "Amount in your favour" : "Amount due", left + 4, flow.Y + 15.5, strong);
+        flow.Page.Text(credited ? "Amount credited" : charges.Total < 0 ? "Amount in your favour" : "Amount due", left + 4, flow.Y + 15.5, strong);
         flow.Page.TextRight(NumberText.Money(charges.Total, charges.Currency), Look.Right - 4, flow.Y + 15.5, strong);
         flow.Y += 27;
     }

@@ -50,8 +50,8 @@ internal sealed class Flow
     /// <summary>A section's heading, kept with at least <paramref name="follows"/> of what comes after it.</summary>
     public void Heading(string text, double follows)
     {
-        Need(30 + follows);
-        Y += 16;
+        Need(38 + follows);
+        Y += Y <= Look.Top ? 10 : 26;
         Page.Text(text, Look.Left, Y, Look.Heading);
         Y += 9;
     }

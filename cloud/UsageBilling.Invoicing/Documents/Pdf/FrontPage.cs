@@ -24,7 +24,8 @@ internal static class FrontPage
         }
 
         flow.Y -= 9;
-        page.Text(Look.Body.Fit($"Supplied at {OneLine(statement.Bill.Supply.Address)}", Look.Width), Look.Left, flow.Y, Look.Body with { Colour = Look.Muted });
+        var subtitle = statement.Note is { } note ? note.Reason : $"Supplied at {OneLine(statement.Bill.Supply.Address)}";
+        page.Text(Look.Body.Fit(subtitle, Look.Width), Look.Left, flow.Y, Look.Body with { Colour = Look.Muted });
         flow.Y += 12;
         Panel(flow, statement);
         if (statement is { Note: null, MainUsage: { } usage })
@@ -67,7 +68,7 @@ internal static class FrontPage
         var customer = statement.Invoice.Customer;
         string?[] lines =
         [
-            .. Look.Address.Wrap(customer.Name, Width).Take(2),
+            .. NameLines(customer.Name, Width),
             customer.Address.AdditionalStreet,
             customer.Address.Street,
             $"{customer.Address.PostalCode} {customer.Address.City}",
@@ -79,6 +80,12 @@ internal static class FrontPage
             page.Text(Look.Address.Fit(line!, Width), Look.Left, y, Look.Address);
             y += 13.6;
         }
+    }
+
+    private static IEnumerable<string> NameLines(string name, double width)
+    {
+        var lines = Look.Address.Wrap(name, width);
+        return lines.Count <= 2 ? lines : [lines[0], Look.Address.Fit(string.Join(' ', lines.Skip(1)), width)];
     }
 
     private static void Details(Canvas page, Statement statement)
@@ -114,12 +121,13 @@ internal static class FrontPage
         var x = Look.Left + 18;
         var (label, amount, when) = Due(statement);
         page.Text(label, x, flow.Y + 20, Look.BodyStrong);
-        page.Text(amount, x, flow.Y + 50, Look.Big);
         page.Text(when, x, flow.Y + 69, Look.BodyStrong);
 
         var tiles = Tiles(statement).Take(3).ToList();
         var width = 92.0;
         var left = Look.Right - (tiles.Count * width) - 6;
+        var room = left - 16 - x;
+        page.Text(amount, x, flow.Y + 50, Look.Big with { Size = Math.Min(Look.Big.Size, Look.Big.Size * room / Look.Big.Width(amount)) });
         foreach (var (head, value, note) in tiles)
         {
             page.Rule(left - 8, flow.Y + 16, left - 8, flow.Y + PanelHeight - 16, 0.5, Look.Faint);

@@ -11,7 +11,7 @@ internal static class Glance
 
     public static void Draw(Flow flow, Statement statement)
     {
-        flow.Heading("Your bill at a glance", 0);
+        flow.Heading(statement.Note is null ? "Your bill at a glance" : "The credit at a glance", 0);
         var top = flow.Y;
         Sums(flow.Page, top + 10, statement);
         if (statement.Note is null)

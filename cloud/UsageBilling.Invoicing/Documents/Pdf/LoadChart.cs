@@ -6,7 +6,7 @@ namespace UsageBilling.Invoicing.Documents.Pdf;
 /// <summary>A bar for each day: use above the axis, export below it, estimated days hatched, the day of the peak in its own colour.</summary>
 internal static class LoadChart
 {
-    public const double Height = 158;
+    public const double Height = 172;
 
     private const double AxisWidth = 34;
     private const double LegendHeight = 16;

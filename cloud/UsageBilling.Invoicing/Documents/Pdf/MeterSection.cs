@@ -14,25 +14,27 @@ internal static class MeterSection
             flow.Heading("Meter readings", 60);
             var table = new Table(flow,
             [
-                new Column("Meter", 112),
-                new Column("From", 70),
+                new Column("Meter", 100),
+                new Column("From", 64),
                 new Column("Reading", 74, RightAligned: true),
-                new Column("To", 70),
+                new Column("To", 64),
                 new Column("Reading", 74, RightAligned: true),
-                new Column("Factor", 26, RightAligned: true),
-                new Column("Consumption", Look.Width - 426, RightAligned: true),
+                new Column("Factor", 34, RightAligned: true),
+                new Column("Consumption", Look.Width - 410, RightAligned: true),
             ]);
             table.Head();
+            var digits = supply.Meters.GroupBy(meter => meter.Unit).ToDictionary(
+                group => group.Key, group => group.Max(meter => Math.Max(NumberText.Digits(meter.Start.Value), NumberText.Digits(meter.End.Value))));
             foreach (var meter in supply.Meters)
             {
                 table.Row(
                     new Cell(meter.Register.Serial, $"{Name(meter.Channel.Measurand)} ({meter.Register.Obis})"),
                     At(meter.Start, statement.Time, start: true),
-                    NumberText.Exact(meter.Start.Value),
+                    NumberText.Fixed(meter.Start.Value, digits[meter.Unit]),
                     At(meter.End, statement.Time, start: false),
-                    NumberText.Exact(meter.End.Value),
+                    NumberText.Fixed(meter.End.Value, digits[meter.Unit]),
                     Factor(meter),
-                    $"{NumberText.Exact(meter.Consumption)} {meter.Unit.Symbol}");
+                    $"{NumberText.Exact(meter.Consumption, digits[meter.Unit])} {meter.Unit.Symbol}");
             }
         }
 
@@ -78,8 +80,8 @@ internal static class MeterSection
 
     private static string Name(Measurand measurand) => (measurand.Quantity, measurand.Direction) switch
     {
-        (Quantity.ActiveEnergy, Direction.Import) => "Taken from the grid",
-        (Quantity.ActiveEnergy, Direction.Export) => "Fed into the grid",
+        (Quantity.ActiveEnergy, Direction.Import) => "From the grid",
+        (Quantity.ActiveEnergy, Direction.Export) => "Into the grid",
         (Quantity.ReactiveEnergy, _) => "Reactive energy",
         (Quantity.ApparentEnergy, _) => "Apparent energy",
         (Quantity.GasVolume, _) => "Gas",

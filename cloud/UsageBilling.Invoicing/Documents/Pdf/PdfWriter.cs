@@ -36,7 +36,11 @@ public static class PdfWriter
 
         MeterSection.Draw(flow, statement);
         ChargesSection.Draw(flow, statement);
-        CalculationSection.Draw(flow, statement);
+        if (statement.Note is null)
+        {
+            CalculationSection.Draw(flow, statement);
+        }
+
         for (var i = 0; i < flow.Pages.Count; i++)
         {
             PageFrame.Foot(flow.Pages[i], statement, i + 1, flow.Pages.Count);
