@@ -16,7 +16,7 @@ internal class LogStream : Stream
     private readonly object _lock = new();
     private readonly FileStream _file;
     private long _confirmed;
-    private Exception? _error;
+    private volatile Exception? _error;
 
     public LogStream(string file)
     {
@@ -82,15 +82,19 @@ internal class LogStream : Stream
         }
     }
 
+    /// <summary>
+    /// Writes a page, and syncs when it confirms a transaction. Never throws: LiteDB's queue swallows what a write throws and then waits
+    /// for itself for ever. After the first error nothing is written any more, and the committer learns of it.
+    /// </summary>
     public override void Write(byte[] buffer, int offset, int count)
     {
+        if (_error is not null)
+        {
+            return;
+        }
+
         try
         {
-            if (_error is { } earlier)
-            {
-                throw new IOException("the log failed before", earlier);
-            }
-
             WritePage(buffer.AsSpan(offset, count));
             BytesWritten += count;
             if (count > ConfirmedFlag && buffer[offset + ConfirmedFlag] != 0)
@@ -102,7 +106,6 @@ internal class LogStream : Stream
         catch (Exception e)
         {
             Signal(() => _error ??= e);
-            throw;
         }
     }
 
@@ -111,13 +114,21 @@ internal class LogStream : Stream
     {
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => _file.ReadAtLeast(buffer.AsSpan(offset, count), count, throwOnEndOfStream: false);
+    /// <summary>After an error the log is not what LiteDB thinks: a checkpoint on closing must not copy it into the data file.</summary>
+    public override int Read(byte[] buffer, int offset, int count) => _error is { } error
+        ? throw new IOException($"the log failed: {error.Message}", error)
+        : _file.ReadAtLeast(buffer.AsSpan(offset, count), count, throwOnEndOfStream: false);
 
     public override long Seek(long offset, SeekOrigin origin) => _file.Seek(offset, origin);
 
     /// <summary>LiteDB empties the log after a checkpoint, for which it syncs the data file once.</summary>
     public override void SetLength(long value)
     {
+        if (_error is { } error)
+        {
+            throw new IOException($"the log failed: {error.Message}", error);
+        }
+
         _file.SetLength(value);
         Checkpoints++;
     }
