@@ -2,6 +2,7 @@ using NodaTime;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Invoicing.Invoices;
 using UsageBilling.Protocols;
+using UsageBilling.Rating;
 using UsageBilling.Rating.Charges;
 
 namespace UsageBilling.Invoicing.Tests;
@@ -78,7 +79,7 @@ internal static class An
             category,
             rate,
             "business-tou@3",
-            FormattableString.Invariant($"{quantity} {unit} × {price} / {priceBase} = {amount}"),
+            FormattableString.Invariant($"{quantity:0.###} {unit} × {price:0.######} EUR/{(priceBase == 1 ? "" : priceBase + " ")}{unit} = {amount:0.########} → {rounded:0.00} EUR"),
             [new Determinant(kind == ChargeKind.Demand ? "peak.kW" : "quantity", quantity, unit, peakAt)]);
     }
 
@@ -100,6 +101,12 @@ internal static class An
         return new RatedPeriod(From, To, "EUR", lines, taxes, sum, tax, rounding, sum + tax + rounding);
     }
 
+    public static RatingState Closing { get; } = RatingState.Empty
+        .With("used:energy", 41_877.250m)
+        .With("credit-kwh:net:peak", 12.5m)
+        .WithDemand(new YearMonth(2026, 9), 36.8m)
+        .WithDemand(new YearMonth(2026, 10), 38.4m);
+
     public static Bill Bill(RatedPeriod? charges = null) => new()
     {
         Key = new BillKey("A-20417", "C-1", From, 1),
@@ -112,7 +119,7 @@ internal static class An
             Line("Highest demand", ChargeKind.Demand, 38.4m, Unit.Kilowatt, 4.75m, period: "peak", peakAt: Instant.FromUtc(2026, 10, 14, 5, 15)),
             Line("Standing charge", ChargeKind.Fixed, 31, Unit.Day, 0.4932m),
             Line("Export paid to you", ChargeKind.Export, -412.600m, Unit.KilowattHour, 0.0850m),
-            Line("Energy levy", ChargeKind.Adjustment, 4805.000m, Unit.KilowattHour, 9.157m, 100)),
+            Line("Energy levy", ChargeKind.Adjustment, 4805.000m, Unit.KilowattHour, 9.157m, 100)) with { Closing = Closing },
         Usage = [ImportUsage, ExportUsage],
         Manifest =
         [

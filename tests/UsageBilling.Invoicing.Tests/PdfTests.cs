@@ -31,7 +31,7 @@ public class PdfTests
         [
             "Your electricity bill for October 2026", "Bakkerij De Gouden Korst", "2026-000123", "What you pay", "17 November 2026", "€2,378.05",
             "54021877", "128,430.125", "12 Oct 2026", "10:07", "871687140001234567", "Energy, off-peak hours", "0.2418", "−35.07", "NL91 ABNA 0417 1643 00",
-            "VAT 21 % on 1,965.33", "412.72", "14 Oct 2026 at 07:15 (UTC+02)", An.Invoice().Hash(), "Page 1 of",
+            "VAT 21 % on 1,965.33", "412.72", "14 Oct 2026 at 07:15 (UTC+02)", "= 887.890625 ≈ 887.89 EUR", An.Invoice().Hash(), "Page 1 of",
         ];
         Assert.All(needed, piece => Assert.Contains(piece, text, StringComparison.Ordinal));
     }
@@ -115,6 +115,16 @@ public class PdfTests
         var bill = An.Bill() with { Customer = An.Customer with { Name = "漢字 Żółć Ελλάς Україна → \U0001F950" } };
         var text = Text(PdfWriter.Write(Invoice.Issue(BillSnapshot.Freeze(bill), "U-1", An.To, An.To, An.Payment)));
         Assert.Contains("?? Żółć Ελλάς Україна › ?", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void More_characters_than_a_font_holds_do_not_stop_the_bill()
+    {
+        var all = string.Concat(Enumerable.Range(0x100, 0x120).Select(c => (char)c));
+        var bill = An.Bill(An.Rated(An.Line("Energy", ChargeKind.Energy, 1, Unit.KilowattHour, 1) with { Formula = all }));
+        var text = Text(PdfWriter.Write(Invoice.Issue(BillSnapshot.Freeze(bill), "U-1", An.To, An.To, An.Payment)));
+        Assert.Contains("?", text, StringComparison.Ordinal);
+        Assert.Contains("Page 1 of", text, StringComparison.Ordinal);
     }
 
     /// <summary>No letter outside the margins, and no two lines of text in one place.</summary>

@@ -47,6 +47,26 @@ public class SnapshotTests
     }
 
     [Fact]
+    public void What_the_next_period_begins_with_is_read_back()
+    {
+        var bill = An.Bill();
+        Assert.Equal(bill.Charges.Closing, BillSnapshot.Parse(BillSnapshot.ToBytes(bill)).Charges.Closing);
+        Assert.Equal(bill.Charges, BillSnapshot.Parse(BillSnapshot.ToBytes(bill)).Charges);
+    }
+
+    [Theory]
+    [InlineData("\"2026-09\":\"36.8\"", "\"2026-13\":\"36.8\"")]
+    [InlineData("{\"balances\":", "{\"balance\":")]
+    [InlineData("\"demand\":{", "\"demand\":[")]
+    [InlineData("\"12.5\"", "12.5")]
+    public void A_broken_state_is_refused(string whole, string broken)
+    {
+        var json = Encoding.UTF8.GetString(BillSnapshot.ToBytes(An.Bill()));
+        Assert.Contains(whole, json, StringComparison.Ordinal);
+        Assert.Throws<FormatException>(() => BillSnapshot.Parse(Encoding.UTF8.GetBytes(json.Replace(whole, broken, StringComparison.Ordinal))));
+    }
+
+    [Fact]
     public void An_unknown_property_is_refused()
     {
         var json = Encoding.UTF8.GetString(BillSnapshot.ToBytes(An.Bill()));

@@ -13,7 +13,7 @@ namespace UsageBilling.Invoicing.Snapshots;
     Converters =
     [
         typeof(DecimalText), typeof(LocalDateText), typeof(InstantText), typeof(UnitText),
-        typeof(RegisterKeyText), typeof(ChannelKeyText), typeof(ChannelIdText),
+        typeof(RegisterKeyText), typeof(ChannelKeyText), typeof(ChannelIdText), typeof(RatingStateJson),
         typeof(EnumText<IssueSeverity>), typeof(EnumText<ReadKind>), typeof(EnumText<Rating.Charges.ChargeKind>),
     ])]
 [JsonSerializable(typeof(Bill))]

@@ -23,14 +23,15 @@ internal static class CalculationSection
 
     private static void Line(Flow flow, Statement statement, ChargeLine line, int number)
     {
-        var formula = Look.Cell.Wrap(line.Formula, Look.Width - Indent).Count;
-        flow.Need(18 + (formula * Look.Cell.Leading) + (line.Determinants.Count * Look.Small.Leading));
+        // Rating writes rounding as an arrow, a sign that the typeface does not have.
+        var formula = line.Formula.Replace(" → ", " ≈ ", StringComparison.Ordinal);
+        flow.Need(18 + (Look.Cell.Wrap(formula, Look.Width - Indent).Count * Look.Cell.Leading) + (line.Determinants.Count * Look.Small.Leading));
         flow.Y += 15;
         flow.Page.Text(number.ToString("0"), Look.Left, flow.Y, Look.CellStrong with { Colour = Look.Bar });
         flow.Page.Text(Look.CellStrong.Fit(line.Description, Look.Width - Indent - 90), Look.Left + Indent, flow.Y, Look.CellStrong);
         flow.Page.TextRight(NumberText.Money(line.Amount, statement.Currency), Look.Right, flow.Y, Look.CellStrong);
         flow.Y += 2;
-        flow.Paragraph(line.Formula, Look.Cell, Indent);
+        flow.Paragraph(formula, Look.Cell, Indent);
         foreach (var determinant in line.Determinants)
         {
             flow.Paragraph(Describe(determinant, statement.Time), Look.Small, Indent);

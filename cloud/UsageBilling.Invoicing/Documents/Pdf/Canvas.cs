@@ -9,19 +9,20 @@ using UglyToad.PdfPig.Writer;
 namespace UsageBilling.Invoicing.Documents.Pdf;
 
 /// <summary>One page, measured in points from its top left corner.</summary>
-internal sealed class Canvas(PdfPageBuilder page, IReadOnlyDictionary<FontFace, PdfDocumentBuilder.AddedFont> fonts)
+internal sealed class Canvas(PdfPageBuilder page, IReadOnlyDictionary<FontFace, EmbeddedFace> faces)
 {
     /// <summary>Text whose baseline begins at (x, y).</summary>
     public void Text(string text, double x, double y, TextStyle style)
     {
-        var printable = style.Face.Printable(text);
+        var face = faces[style.Face];
+        var printable = face.Limit(style.Face.Printable(text));
         if (printable.Trim().Length == 0)
         {
             return;
         }
 
         page.SetTextAndFillColor(style.Colour.Red, style.Colour.Green, style.Colour.Blue);
-        page.AddText(printable, style.Size, new PdfPoint(x, Look.PageHeight - y), fonts[style.Face]);
+        page.AddText(printable, style.Size, new PdfPoint(x, Look.PageHeight - y), face.Font);
     }
 
     /// <summary>Text that ends at x.</summary>

@@ -6,7 +6,7 @@ namespace UsageBilling.Invoicing.Documents.Pdf;
 internal sealed class Flow
 {
     private readonly PdfDocumentBuilder document;
-    private readonly Dictionary<FontFace, PdfDocumentBuilder.AddedFont> fonts;
+    private readonly Dictionary<FontFace, EmbeddedFace> faces;
     private readonly List<Canvas> pages = [];
     private readonly Action<Canvas> runningHead;
 
@@ -14,7 +14,7 @@ internal sealed class Flow
     {
         this.document = document;
         this.runningHead = runningHead;
-        fonts = new FontFace[] { FontFace.Regular, FontFace.Semibold, FontFace.Bold }.ToDictionary(face => face, face => document.AddTrueTypeFont(face.Bytes));
+        faces = new FontFace[] { FontFace.Regular, FontFace.Semibold, FontFace.Bold }.ToDictionary(face => face, face => new EmbeddedFace(document.AddTrueTypeFont(face.Bytes)));
         Page = AddPage();
         Y = Look.Top;
     }
@@ -69,7 +69,7 @@ internal sealed class Flow
 
     private Canvas AddPage()
     {
-        var canvas = new Canvas(document.AddPage(Look.PageWidth, Look.PageHeight), fonts);
+        var canvas = new Canvas(document.AddPage(Look.PageWidth, Look.PageHeight), faces);
         pages.Add(canvas);
         return canvas;
     }
