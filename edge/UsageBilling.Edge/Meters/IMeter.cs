@@ -7,7 +7,7 @@ namespace UsageBilling.Edge.Meters;
 
 /// <summary>What reading a meter brought.</summary>
 /// <param name="Readings">Its registers, each with the instant at which it was read.</param>
-/// <param name="Watts">Present active power, where the meter has it.</param>
+/// <param name="Watts">Present active power, where the meter has it and people watch.</param>
 /// <param name="Events">What is to be told with these readings.</param>
 public sealed record MeterRead(ImmutableArray<Reading> Readings, long? Watts, ImmutableArray<EventNote> Events);
 

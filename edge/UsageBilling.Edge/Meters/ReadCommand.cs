@@ -40,12 +40,14 @@ public static class ReadCommand
     {
         await using var poller = MeterPoller.Create(configuration, [], TimeProvider.System, TimeProvider.System);
         var polls = await poller.PollAsync(forBilling: true, cancellationToken);
+        var watched = await poller.PollAsync(forBilling: false, cancellationToken);
+        var watts = watched.ToDictionary(w => w.Meter, w => w.Read?.Watts);
         var errors = poller.Statuses.ToDictionary(s => s.Id, s => s.Error);
         var rows = new List<Row>();
         foreach (var poll in polls)
         {
             var id = poll.Meter.Settings.Id;
-            rows.AddRange(poll.Read is { } read ? read.Readings.Select(r => RowOf(id, r, read.Watts)) : [new Row(id, null, null, null, null, null, null, errors[id])]);
+            rows.AddRange(poll.Read is { } read ? read.Readings.Select(r => RowOf(id, r, watts.GetValueOrDefault(poll.Meter))) : [new Row(id, null, null, null, null, null, null, errors[id])]);
         }
 
         var kept = CounterSlots.Peek(PulseCounters.FileIn(configuration.StateFolder));

@@ -15,7 +15,10 @@ public sealed class BoundaryClock(Duration interval, TimeProvider time)
 {
     private static readonly Duration LongestWait = Duration.FromSeconds(10);
     private static readonly Duration SmallStep = Duration.FromMinutes(1);
-    private Instant? _last;
+    private const long None = long.MinValue;
+
+    // Ticks, because others ask how long it is until the next boundary while one waits for it.
+    private long _last = None;
 
     /// <summary>The first boundary after an instant.</summary>
     public static Instant After(Instant at, Duration interval) => Floor(at, interval) + interval;
@@ -48,17 +51,23 @@ public sealed class BoundaryClock(Duration interval, TimeProvider time)
             if (now >= next)
             {
                 var latest = Floor(now, interval);
-                _last = latest;
+                Last = latest;
                 return new Boundary(latest, (int)((latest - next).BclCompatibleTicks / interval.BclCompatibleTicks));
             }
 
-            _last ??= next - interval;
+            Last = next - interval;
             await Task.Delay(Duration.Min(next - now, LongestWait).ToTimeSpan(), time, cancellationToken);
         }
     }
 
     // A clock that is set back by a little must not give the same boundary twice; set back by more, its boundaries come anew.
-    private Instant Next(Instant now) => _last is { } last && last - now <= SmallStep ? last + interval : After(now, interval);
+    private Instant Next(Instant now) => Last is { } last && last - now <= SmallStep ? last + interval : After(now, interval);
+
+    private Instant? Last
+    {
+        get => Volatile.Read(ref _last) is var ticks && ticks == None ? null : Instant.FromUnixTimeTicks(ticks);
+        set => Volatile.Write(ref _last, value!.Value.ToUnixTimeTicks());
+    }
 
     private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
 }
