@@ -46,10 +46,13 @@ public sealed record InstalledRegister(
     /// The points of this installation in order of instants: those read while it lasted, and the displays noted at its start and end, which win over
     /// anything read at the same instant. Points that the display cannot show are left out.
     /// </summary>
-    public List<RegisterPoint> Select(IReadOnlyList<RegisterPoint> sorted)
+    /// <param name="sorted">Points of the register, of this installation or not.</param>
+    /// <param name="fromStart">False when the points begin in the middle of the installation.</param>
+    /// <param name="toEnd">False when they end in the middle of it.</param>
+    public List<RegisterPoint> Select(IReadOnlyList<RegisterPoint> sorted, bool fromStart = true, bool toEnd = true)
     {
         var points = new List<RegisterPoint>(sorted.Count + 2);
-        if (StartRegister is { } start)
+        if (fromStart && StartRegister is { } start)
         {
             points.Add(new RegisterPoint(From, start, ReadingQuality.Good));
         }
@@ -64,7 +67,7 @@ public sealed record InstalledRegister(
             }
         }
 
-        if (EndRegister is { } end && To is { } at)
+        if (toEnd && EndRegister is { } end && To is { } at)
         {
             points.Add(new RegisterPoint(at, end, ReadingQuality.Good));
         }

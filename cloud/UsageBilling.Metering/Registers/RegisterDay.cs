@@ -67,8 +67,8 @@ public sealed class RegisterDay
         return new GridPlace(UtcDay.FromNumber((int)day), (int)((boundary - (day * NodaConstants.MillisecondsPerDay)) / step), (ushort)distance);
     }
 
-    /// <summary>Merges a reading into its slot. True when the value at the boundary is another than before, so that intervals must be computed anew.</summary>
-    public bool Merge(int slot, RegisterSlot reading)
+    /// <summary>Merges a reading into its slot and says what that changed.</summary>
+    public SlotChange Merge(int slot, RegisterSlot reading)
     {
         reading = reading with { Quality = reading.Quality & RegisterSlot.KnownQuality };
         var before = this[slot];
@@ -76,7 +76,9 @@ public sealed class RegisterDay
         _values[slot] = after.Value;
         _qualities[slot] = (byte)(Present | (after.Conflict ? Conflict : 0) | (byte)after.Quality);
         _distances[slot] = after.DistanceMs;
-        return before is null || before.Value.Value != after.Value || before.Value.Quality != after.Quality;
+        return before is null || before.Value.Value != after.Value || before.Value.Quality != after.Quality ? SlotChange.Value
+            : before.Value != after ? SlotChange.Evidence
+            : SlotChange.None;
     }
 
     /// <summary>Merges another state of the same day.</summary>
@@ -155,6 +157,19 @@ public sealed class RegisterDay
     }
 
     private static long FloorDivide(long value, long divisor) => value >= 0 ? value / divisor : ((value - divisor + 1) / divisor);
+}
+
+/// <summary>What a merge did to a slot.</summary>
+public enum SlotChange
+{
+    /// <summary>Nothing: the reading was known, or lost to an equal one.</summary>
+    None,
+
+    /// <summary>Distance or conflict flag; intervals stay as they are.</summary>
+    Evidence,
+
+    /// <summary>Value or quality: intervals around the boundary must be computed anew.</summary>
+    Value,
 }
 
 /// <summary>A boundary of the sampling grid, and how far from it a reading was taken.</summary>

@@ -37,10 +37,11 @@ public sealed class RegisterHistory
     /// <summary>Derives segments in order of instants.</summary>
     /// <param name="terms">The installation.</param>
     /// <param name="sorted">The register's points in order of instants, without two of the same instant.</param>
-    /// <param name="resume">The segment in force at the first of the points; null when the first point is the installation's first.</param>
-    public static RegisterHistory Derive(InstalledRegister terms, IReadOnlyList<RegisterPoint> sorted, RegisterSegment? resume = null)
+    /// <param name="resume">The segment in force at the first of the points; null when they reach back to the installation's start.</param>
+    /// <param name="toEnd">False when the points end in the middle of the installation.</param>
+    public static RegisterHistory Derive(InstalledRegister terms, IReadOnlyList<RegisterPoint> sorted, RegisterSegment? resume = null, bool toEnd = true)
     {
-        var points = terms.Select(sorted);
+        var points = terms.Select(sorted, resume is null, toEnd);
         var unwrapped = new long[points.Count];
         var breaks = new bool[points.Count];
         var segments = ImmutableArray.CreateBuilder<RegisterSegment>(1);

@@ -1,0 +1,181 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Registers;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary>Register days and off-grid reads of one transaction: read once, merged in memory, written in one statement.</summary>
+internal sealed class RegisterDayStore(NpgsqlConnection connection)
+{
+    private readonly Dictionary<(RegisterId Register, LocalDate Day), RegisterDay?> _days = [];
+    private readonly HashSet<(RegisterId, LocalDate)> _changed = [];
+    private readonly Dictionary<(RegisterId Register, LocalDate Day), List<RegisterPoint>?> _reads = [];
+
+    /// <summary>Makes sure that these days are in memory, with the off-grid reads in them.</summary>
+    public async Task LoadAsync(IEnumerable<(RegisterId Register, LocalDate Day)> wanted, CancellationToken cancellationToken)
+    {
+        var missing = wanted.Where(w => !_days.ContainsKey(w)).Distinct().ToArray();
+        if (missing.Length == 0)
+        {
+            return;
+        }
+
+        foreach (var key in missing)
+        {
+            _days[key] = null;
+            _reads[key] = null;
+        }
+
+        var (ids, days) = (missing.Select(m => m.Register.Value).ToArray(), missing.Select(m => m.Day).ToArray());
+        var rows = await connection.QueryAsync("""
+            SELECT d.register_id, d.day, d.interval_minutes, d.slot_values, d.qualities, d.distances
+            FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
+            JOIN register_day d ON d.register_id = w.register_id AND d.day = w.day
+            """, Read, cancellationToken, ids, days);
+        foreach (var (id, day) in rows)
+        {
+            _days[(id, day.Day)] = day;
+        }
+
+        var reads = await connection.QueryAsync("""
+            SELECT r.register_id, r.at, r.value, r.quality
+            FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
+            JOIN register_read r ON r.register_id = w.register_id AND r.at >= w.day::timestamp AT TIME ZONE 'UTC' AND r.at < (w.day + 1)::timestamp AT TIME ZONE 'UTC'
+            """, r => (Id: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3))), cancellationToken, ids, days);
+        foreach (var (id, point) in reads)
+        {
+            Add(id, point);
+        }
+    }
+
+    /// <summary>Merges a reading into a day that is loaded.</summary>
+    public SlotChange Merge(KnownRegister register, GridPlace place, RegisterSlot slot)
+    {
+        var key = (register.Id, place.Day);
+        var day = _days[key] ??= new RegisterDay(place.Day, register.IntervalOn(place.Day));
+        // A reading on a grid that the day no longer has cannot come: the grid of a day with readings does not change.
+        var change = day.Merge(place.Slot, slot);
+        if (change != SlotChange.None)
+        {
+            _changed.Add(key);
+        }
+
+        return change;
+    }
+
+    /// <summary>Writes what changed. The caller holds the registers' locks.</summary>
+    public async Task SaveAsync(IReadOnlyDictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
+    {
+        if (_changed.Count == 0)
+        {
+            return;
+        }
+
+        var rows = _changed.Select(key => (key.Item1, Day: _days[key]!)).ToArray();
+        await connection.ExecuteAsync("""
+            INSERT INTO register_day (register_id, day, interval_minutes, scale, slot_values, qualities, distances)
+            SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::bytea[])
+            ON CONFLICT (register_id, day) DO UPDATE SET slot_values = EXCLUDED.slot_values, qualities = EXCLUDED.qualities, distances = EXCLUDED.distances
+            """, cancellationToken,
+            rows.Select(r => r.Item1.Value).ToArray(),
+            rows.Select(r => r.Day.Day).ToArray(),
+            rows.Select(r => (short)r.Day.IntervalMinutes).ToArray(),
+            rows.Select(r => (short)registers[r.Item1].Scale).ToArray(),
+            rows.Select(r => r.Day.PackValues()).ToArray(),
+            rows.Select(r => r.Day.PackQualities()).ToArray(),
+            rows.Select(r => r.Day.PackDistances()).ToArray());
+        _changed.Clear();
+    }
+
+    /// <summary>Stores off-grid reads and returns those that were not known. Their days are loaded.</summary>
+    public async Task<List<(RegisterId Register, Instant At)>> AddReadsAsync(IReadOnlyList<(RegisterId Register, RegisterPoint Point, string Kind, string Source)> reads, CancellationToken cancellationToken)
+    {
+        if (reads.Count == 0)
+        {
+            return [];
+        }
+
+        var added = await connection.QueryAsync("""
+            INSERT INTO register_read (register_id, at, kind, value, quality, source)
+            SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bigint[], $5::smallint[], $6::text[])
+            ON CONFLICT (register_id, at, kind, value, quality) DO NOTHING
+            RETURNING register_id, at, value, quality
+            """, r => (Id: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3))), cancellationToken,
+            reads.Select(r => r.Register.Value).ToArray(),
+            reads.Select(r => r.Point.At).ToArray(),
+            reads.Select(r => r.Kind).ToArray(),
+            reads.Select(r => r.Point.Value).ToArray(),
+            reads.Select(r => (short)r.Point.Quality).ToArray(),
+            reads.Select(r => r.Source).ToArray());
+        foreach (var (id, point) in added)
+        {
+            Add(id, point);
+        }
+
+        return [.. added.Select(a => (a.Id, a.Point.At))];
+    }
+
+    /// <summary>True when something was read on a day that is loaded.</summary>
+    public bool HasPoints(RegisterId register, LocalDate day) => _days[(register, day)] is not null || _reads[(register, day)] is not null;
+
+    /// <summary>Points of the loaded days [first, last], in order.</summary>
+    public List<RegisterPoint> Points(RegisterId register, LocalDate first, LocalDate last, IEnumerable<LocalDate> besides)
+    {
+        var points = new List<RegisterPoint>();
+        for (var day = first; day <= last; day = day.PlusDays(1))
+        {
+            AddPoints(register, day, points);
+        }
+
+        foreach (var day in besides)
+        {
+            AddPoints(register, day, points);
+        }
+
+        RegisterPoint.SortDistinct(points);
+        return points;
+    }
+
+    /// <summary>The nearest days with anything before <c>First</c> and after <c>Last</c> of each window: register days and reads each in their own right.</summary>
+    public Task<List<(int Window, LocalDate Day)>> FindNeighboursAsync(IReadOnlyList<(RegisterId Register, LocalDate First, LocalDate Last)> windows, CancellationToken cancellationToken) =>
+        connection.QueryAsync("""
+            SELECT w.place, n.day
+            FROM unnest($1::uuid[], $2::date[], $3::date[]) WITH ORDINALITY AS w (register_id, first, last, place),
+            LATERAL (
+              SELECT max(d.day) AS day FROM register_day d WHERE d.register_id = w.register_id AND d.day < w.first
+              UNION ALL SELECT min(d.day) FROM register_day d WHERE d.register_id = w.register_id AND d.day > w.last
+              UNION ALL SELECT (max(r.at) AT TIME ZONE 'UTC')::date FROM register_read r WHERE r.register_id = w.register_id AND r.at < w.first::timestamp AT TIME ZONE 'UTC'
+              UNION ALL SELECT (min(r.at) AT TIME ZONE 'UTC')::date FROM register_read r WHERE r.register_id = w.register_id AND r.at >= (w.last + 1)::timestamp AT TIME ZONE 'UTC'
+            ) n
+            WHERE n.day IS NOT NULL
+            """, r => ((int)r.GetInt64(0) - 1, r.GetFieldValue<LocalDate>(1)), cancellationToken,
+            windows.Select(w => w.Register.Value).ToArray(),
+            windows.Select(w => w.First).ToArray(),
+            windows.Select(w => w.Last).ToArray());
+
+    private static (RegisterId Id, RegisterDay Day) Read(NpgsqlDataReader row) =>
+        (new RegisterId(row.GetGuid(0)), RegisterDay.Unpack(row.GetFieldValue<LocalDate>(1), row.GetInt16(2), row.GetFieldValue<byte[]>(3), row.GetFieldValue<byte[]>(4), row.GetFieldValue<byte[]>(5)));
+
+    private void Add(RegisterId register, RegisterPoint point)
+    {
+        var key = (register, UtcDay.Of(point.At));
+        if (_reads.TryGetValue(key, out var list))
+        {
+            (_reads[key] = list ?? []).Add(point);
+        }
+    }
+
+    private void AddPoints(RegisterId register, LocalDate day, List<RegisterPoint> points)
+    {
+        if (_days.TryGetValue((register, day), out var slots))
+        {
+            slots?.AddPointsTo(points);
+            if (_reads[(register, day)] is { } reads)
+            {
+                points.AddRange(reads);
+            }
+        }
+    }
+}
