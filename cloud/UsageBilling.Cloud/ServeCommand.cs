@@ -3,6 +3,7 @@ using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
+using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.SignIn;
 using UsageBilling.Cloud.Web;
@@ -40,10 +41,12 @@ internal static class ServeCommand
         builder.AddDatabase(database);
         builder.AddApi();
         builder.AddGateways();
+        builder.AddMetering();
         builder.AddProvisioning();
         if (settings.Roles.HasFlag(CloudRoles.Ingest))
         {
             builder.AddIngest();
+            builder.AddProjector();
         }
 
         if (settings.Roles.HasFlag(CloudRoles.Web))

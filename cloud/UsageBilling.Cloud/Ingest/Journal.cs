@@ -141,13 +141,38 @@ public static class Journal
         return await ReadBatchesAsync(command, cancellationToken);
     }
 
-    /// <summary>All committed batches in order of stream and sequence; for verification and replay.</summary>
-    public static async IAsyncEnumerable<JournalBatch> ReadAllAsync(NpgsqlConnection connection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Batches that are parked as a whole with this reason.</summary>
+    public static async Task<HashSet<(string Gateway, Guid Stream, long Sequence)>> ReadParkedBatchesAsync(NpgsqlConnection connection, string reason, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT gateway, stream, sequence FROM parked WHERE register = '' AND reason = $1 AND resolved_at IS NULL", connection)
+        {
+            Parameters = { new() { Value = reason } },
+        };
+        var batches = new HashSet<(string, Guid, long)>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            batches.Add((row.GetString(0), row.GetGuid(1), row.GetInt64(2)));
+        }
+
+        return batches;
+    }
+
+    /// <summary>All committed batches in order of stream and sequence; for replay.</summary>
+    public static IAsyncEnumerable<JournalBatch> ReadAllAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        ReadThroughAsync(connection, "stream s", "s.committed_through", cancellationToken);
+
+    /// <summary>All batches that are projected, in order of stream and sequence; for verification.</summary>
+    public static IAsyncEnumerable<JournalBatch> ReadProjectedAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        ReadThroughAsync(connection, "stream_projection s", "s.projected_through", cancellationToken);
+
+    private static async IAsyncEnumerable<JournalBatch> ReadThroughAsync(
+        NpgsqlConnection connection, string positions, string through, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"""
             SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind
-            FROM reading_batch b JOIN stream s USING (gateway, stream)
-            WHERE b.sequence <= s.committed_through AND {NotSetAside}
+            FROM reading_batch b JOIN {positions} USING (gateway, stream)
+            WHERE b.sequence <= {through} AND {NotSetAside}
             ORDER BY 1, 2, 3
             """, connection);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);

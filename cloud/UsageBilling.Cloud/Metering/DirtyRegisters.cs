@@ -8,6 +8,7 @@ internal sealed class DirtyRegisters
 {
     private static readonly Duration Near = Duration.FromDays(2);
     private readonly Dictionary<RegisterId, List<Instant>> _changes = [];
+    private readonly List<DirtyWindow> _windows = [];
 
     public void Add(RegisterId register, Instant at)
     {
@@ -19,10 +20,13 @@ internal sealed class DirtyRegisters
         list.Add(at);
     }
 
+    /// <summary>All of a span, whatever changed in it.</summary>
+    public void AddSpan(RegisterId register, Instant from, Instant to) => _windows.Add(new DirtyWindow(register, from, to));
+
     /// <summary>Windows in order of time for each register; two changes further apart than two days are two windows.</summary>
     public List<DirtyWindow> Windows()
     {
-        var windows = new List<DirtyWindow>();
+        var windows = new List<DirtyWindow>(_windows);
         foreach (var (register, instants) in _changes)
         {
             instants.Sort();

@@ -40,7 +40,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
 
         await WriteAsync(fresh, cancellationToken);
         await KeepAsync(superseded, cancellationToken);
-        await ReportAsync(superseded, cancellationToken);
+        await ReportAsync([.. superseded.Where(s => s.Old.PinnedVersion is not null)], cancellationToken);
     }
 
     /// <summary>Overrides of days, in the order in which they were made.</summary>
@@ -134,25 +134,27 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
             now);
     }
 
-    private async Task ReportAsync(List<(StoredDay Old, IntervalDay New)> superseded, CancellationToken cancellationToken)
+    private async Task ReportAsync((StoredDay Old, IntervalDay New)[] superseded, CancellationToken cancellationToken)
     {
-        foreach (var group in superseded.Chunk(1_000))
+        if (superseded.Length == 0)
         {
-            await using var import = await connection.BeginBinaryImportAsync(
-                "COPY interval_day_change (channel_id, day, to_version, from_version, changed_slots, changed_at) FROM STDIN (FORMAT binary)", cancellationToken);
-            foreach (var (old, @new) in group)
-            {
-                await import.StartRowAsync(cancellationToken);
-                await import.WriteAsync(old.Channel.Value, cancellationToken);
-                await import.WriteAsync(old.Day, cancellationToken);
-                await import.WriteAsync(old.Version + 1, cancellationToken);
-                await import.WriteAsync(old.Version, cancellationToken);
-                await import.WriteAsync(@new.SlotsThatDiffer(old.Intervals).Select(s => (short)s).ToArray(), cancellationToken);
-                await import.WriteAsync(now, cancellationToken);
-            }
-
-            await import.CompleteAsync(cancellationToken);
+            return;
         }
+
+        await using var import = await connection.BeginBinaryImportAsync(
+            "COPY interval_day_change (channel_id, day, to_version, from_version, changed_slots, changed_at) FROM STDIN (FORMAT binary)", cancellationToken);
+        foreach (var (old, @new) in superseded)
+        {
+            await import.StartRowAsync(cancellationToken);
+            await import.WriteAsync(old.Channel.Value, cancellationToken);
+            await import.WriteAsync(old.Day, cancellationToken);
+            await import.WriteAsync(old.Version + 1, cancellationToken);
+            await import.WriteAsync(old.Version, cancellationToken);
+            await import.WriteAsync(@new.SlotsThatDiffer(old.Intervals).Select(s => (short)s).ToArray(), cancellationToken);
+            await import.WriteAsync(now, cancellationToken);
+        }
+
+        await import.CompleteAsync(cancellationToken);
     }
 
     private sealed record StoredDay(

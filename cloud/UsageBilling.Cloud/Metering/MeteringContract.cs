@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using NodaTime;
+using Npgsql;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
 
-// What other slices may use of Metering, beside IntervalStore, RegisterAdministration, IntervalChanges and MeteringVerification.
+// Everything that other slices may use of Metering.
 
 /// <summary>
 /// What a bill used of one channel on one UTC day. <see cref="Version"/> 0 says that the day had no row: every slot missing.
@@ -49,7 +50,7 @@ public sealed record ChannelRegistration(ChannelKey Key, int Exponent, string Zo
 /// <summary>A register that begins to feed a channel.</summary>
 /// <param name="Channel">The channel.</param>
 /// <param name="Register">The register; registered before.</param>
-/// <param name="From">Any instant. Where another register feeds the channel, it is removed first.</param>
+/// <param name="From">Any instant. Where another register feeds the channel, remove it first, or use <see cref="RegisterAdministration.ExchangeAsync"/>.</param>
 /// <param name="StartRegister">Display at <paramref name="From"/>; null: the first reading at or after it.</param>
 /// <param name="Digits">Digits of the display, 1 to 18: rollover is modulo 10^digits.</param>
 /// <param name="Multiplier">Transformer ratio or pulse value, on top of the scale.</param>
@@ -73,10 +74,89 @@ public sealed record RegisterRemoval(RegisterKey Register, Instant At, long? End
 public sealed class MeteringConfigurationException(string message) : Exception(message);
 
 /// <summary>
-/// A UTC day whose stored intervals changed after the day had ended or after a bill had pinned the version:
-/// <see cref="ChangedSlots"/> differ between <see cref="FromVersion"/> and <see cref="ToVersion"/>.
+/// A UTC day that a bill has pinned (<see cref="IntervalStore.PinAsync"/>) changed: <see cref="ChangedSlots"/> differ between
+/// <see cref="FromVersion"/> and <see cref="ToVersion"/>. A bill is touched when a changed slot lies in the slot range that its manifest names for
+/// the channel and day, and the manifest's version is older than <see cref="ToVersion"/>.
 /// </summary>
 public sealed record IntervalDayChange(ChannelId Channel, LocalDate Day, int FromVersion, int ToVersion, ImmutableArray<int> ChangedSlots, Instant ChangedAt);
 
 /// <summary>One thing that <see cref="MeteringVerification"/> found different: where, and what.</summary>
 public sealed record MeteringDifference(string Kind, string Subject, string Detail);
+
+/// <summary>Reads stored intervals for rating, with the manifest that reads exactly the same again.</summary>
+public sealed class IntervalStore(NpgsqlDataSource database, TimeProvider time)
+{
+    /// <summary>Intervals of channels over [from, to), both on the UTC grid. Unknown channels are not in the result.</summary>
+    public Task<ImmutableDictionary<ChannelId, ChannelProfile>> ReadAsync(IReadOnlyCollection<ChannelId> channels, Instant from, Instant to, CancellationToken cancellationToken) =>
+        ProfileReading.ReadAsync(database, channels, from, to, cancellationToken);
+
+    /// <summary>The profile of a manifest: the versions it names, from the current rows or from history. One channel, days in order.</summary>
+    /// <exception cref="InvalidOperationException">A version is not kept, or its bytes are not those that the manifest's hash names.</exception>
+    public Task<LoadProfile> ReadManifestAsync(IReadOnlyList<ManifestEntry> manifest, CancellationToken cancellationToken) =>
+        ManifestReading.ReadAsync(database, manifest, cancellationToken);
+
+    /// <summary>
+    /// Keeps the named versions for ever and asks for <see cref="IntervalDayChange"/>s of their days, in the caller's transaction.
+    /// False when one was replaced meanwhile and not kept: roll back and read again.
+    /// </summary>
+    public Task<bool> PinAsync(NpgsqlConnection connection, IReadOnlyCollection<ManifestEntry> manifest, CancellationToken cancellationToken) =>
+        ManifestReading.PinAsync(connection, manifest, time.GetCurrentInstant(), cancellationToken);
+
+    /// <summary>Where the channel's register stood at an instant; null where none was installed.</summary>
+    public async Task<RegisterStatement?> ReadRegisterAsync(ChannelId channel, Instant at, CancellationToken cancellationToken) =>
+        (await ReadRegistersAsync([channel], at, cancellationToken)).GetValueOrDefault(channel);
+
+    /// <summary>The same for many channels; those without a register at the instant are not in the result.</summary>
+    public Task<ImmutableDictionary<ChannelId, RegisterStatement>> ReadRegistersAsync(IReadOnlyCollection<ChannelId> channels, Instant at, CancellationToken cancellationToken) =>
+        RegisterStatements.ReadAsync(database, channels, at, time.GetCurrentInstant(), cancellationToken);
+}
+
+/// <summary>Pinned days that changed: a worklist for whoever pins.</summary>
+public static class IntervalChanges
+{
+    /// <summary>
+    /// Takes up to <paramref name="limit"/> changes out of the list in the caller's transaction, oldest first. Concurrent callers get different ones;
+    /// when the transaction is rolled back they are in the list again.
+    /// </summary>
+    public static Task<ImmutableArray<IntervalDayChange>> TakeAsync(NpgsqlConnection connection, int limit, CancellationToken cancellationToken) =>
+        ManifestReading.TakeChangesAsync(connection, limit, cancellationToken);
+}
+
+/// <summary>
+/// Puts registers and channels into service. Every call is idempotent: saying the same twice changes nothing; contradicting what is there
+/// throws <see cref="MeteringConfigurationException"/>.
+/// </summary>
+public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvider time)
+{
+    /// <summary>Registers a register. The projector takes up its parked readings by itself.</summary>
+    public Task RegisterAsync(RegisterRegistration registration, CancellationToken cancellationToken) =>
+        Registering.RegisterAsync(database, registration, time.GetCurrentInstant(), cancellationToken);
+
+    /// <summary>Registers a channel.</summary>
+    public Task RegisterAsync(ChannelRegistration registration, CancellationToken cancellationToken) =>
+        Registering.RegisterAsync(database, registration, time.GetCurrentInstant(), cancellationToken);
+
+    /// <summary>Lets a register feed a channel from an instant on, and computes the intervals of what is already there.</summary>
+    public Task InstallAsync(RegisterInstallation installation, CancellationToken cancellationToken) =>
+        new Installing(database, time.GetCurrentInstant()).RunAsync(null, installation, cancellationToken);
+
+    /// <summary>Ends an installation and computes the intervals after it anew.</summary>
+    public Task RemoveAsync(RegisterRemoval removal, CancellationToken cancellationToken) =>
+        new Installing(database, time.GetCurrentInstant()).RunAsync(removal, null, cancellationToken);
+
+    /// <summary>Removal of one register and installation of another, in one transaction.</summary>
+    public Task ExchangeAsync(RegisterRemoval removal, RegisterInstallation installation, CancellationToken cancellationToken) =>
+        new Installing(database, time.GetCurrentInstant()).RunAsync(removal, installation, cancellationToken);
+
+    /// <summary>Samples at another interval from a UTC day on that has no readings yet.</summary>
+    public Task ChangeIntervalAsync(RegisterKey register, LocalDate fromDay, int intervalMinutes, CancellationToken cancellationToken) =>
+        Registering.ChangeIntervalAsync(database, register, fromDay, intervalMinutes, time.GetCurrentInstant(), cancellationToken);
+}
+
+/// <summary>Recomputes register days, segments and intervals from the journal and compares them with what is stored. Reads only.</summary>
+public sealed class MeteringVerification(NpgsqlDataSource database, TimeProvider time)
+{
+    /// <summary>Every difference found: hash chain of each stream, register days, off-grid reads, segments, interval days, conservation. Empty when all is well.</summary>
+    public Task<ImmutableArray<MeteringDifference>> RunAsync(CancellationToken cancellationToken) =>
+        new JournalComparison(database, time.GetCurrentInstant()).RunAsync(cancellationToken);
+}

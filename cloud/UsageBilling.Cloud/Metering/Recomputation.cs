@@ -76,7 +76,8 @@ internal sealed class Recomputation(NpgsqlConnection connection, RegisterDayStor
             return null;
         }
 
-        _segments.Replace(history.Terms, history[0].At, history[last].At, history.Segments);
+        // With nothing after the window, segments that a removal cut off go too.
+        _segments.Replace(history.Terms, history[0].At, after <= last ? history[last].At : Instant.MaxValue, history.Segments);
         var before = history.LastAtOrBefore(window.First - Duration.Epsilon);
         return (before < 0 ? window.First : history[before].At, after <= last ? history[after].At - Duration.Epsilon : window.Last);
     }

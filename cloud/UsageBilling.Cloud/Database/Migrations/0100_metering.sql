@@ -87,7 +87,8 @@ CREATE TABLE interval_day (
   interval_minutes  smallint NOT NULL,
   quantities        bytea NOT NULL CHECK (octet_length(quantities) IN (4 * 1440 / interval_minutes, 8 * 1440 / interval_minutes)),
   qualities         bytea NOT NULL CHECK (octet_length(qualities) IN (0, 1440 / interval_minutes)),
-  version           integer NOT NULL CHECK (version > 0),
+  -- 0: no intervals were known when a bill pinned the day.
+  version           integer NOT NULL CHECK (version >= 0),
   pinned_version    integer,
   hash              bytea NOT NULL CHECK (octet_length(hash) = 32),
   computed_at       timestamptz NOT NULL,

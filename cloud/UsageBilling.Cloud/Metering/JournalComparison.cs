@@ -1,0 +1,215 @@
+using System.Collections.Immutable;
+using System.Data;
+using NodaTime;
+using Npgsql;
+using UsageBilling.Cloud.Ingest;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Registers;
+using UsageBilling.Protocols;
+using UsageBilling.Protocols.Wire;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary>
+/// Recomputes what projection stored, with the same pure functions but in one go and from the journal alone, in one snapshot. Registers are taken
+/// in groups, so that memory does not grow with their number; the journal is read once a group.
+/// </summary>
+internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
+{
+    private const int GroupSize = 2_000;
+    private readonly ImmutableArray<MeteringDifference>.Builder _differences = ImmutableArray.CreateBuilder<MeteringDifference>();
+
+    public async Task<ImmutableArray<MeteringDifference>> RunAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        await CheckChainsAsync(connection, cancellationToken);
+        var ids = await connection.QueryAsync("SELECT register_id FROM register ORDER BY register_id", r => r.GetGuid(0), cancellationToken);
+        foreach (var group in ids.Chunk(GroupSize))
+        {
+            var registers = await RegisterCatalog.ReadAsync(connection, group, cancellationToken);
+            var journal = await RebuildAsync(connection, registers, cancellationToken);
+            await CompareDaysAsync(connection, journal, cancellationToken);
+            await CompareReadsAsync(connection, journal, cancellationToken);
+            await new IntervalComparison(connection, registers, journal, _differences).RunAsync([.. group.Select(g => new RegisterId(g))], cancellationToken);
+        }
+
+        return _differences.ToImmutable();
+    }
+
+    private async Task CheckChainsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var (stream, through, hash) = (("", Guid.Empty), 0L, Array.Empty<byte>());
+        await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
+        {
+            var first = stream != (journal.Gateway, journal.Stream);
+            var subject = $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}";
+            stream = (journal.Gateway, journal.Stream);
+            var decoded = BatchCodec.TryDecode(journal.Body, out var batch, out _);
+            var from = decoded && batch.Gap is { } gap ? (long)gap.From : journal.Sequence;
+            if (!first && from > through + 1)
+            {
+                Add("sequence", subject, $"batches {through + 1} to {from - 1} are not in the journal");
+            }
+
+            if (decoded && (batch.Gateway != journal.Gateway || batch.Stream != journal.Stream || (long)batch.Sequence != journal.Sequence))
+            {
+                Add("hash chain", subject, $"the body says {batch.Gateway}/{batch.Stream}/{batch.Sequence}");
+            }
+
+            // A gap record stands for batches whose hashes nobody has; before the oldest partition kept the chain is anchored by Ingest.
+            if (!first && decoded && batch.Gap is null && !batch.PreviousHash.AsSpan().SequenceEqual(hash))
+            {
+                Add("hash chain", subject, $"names {Convert.ToHexStringLower(batch.PreviousHash.AsSpan())} as its predecessor, which is {Convert.ToHexStringLower(hash)}");
+            }
+
+            through = journal.Sequence;
+            hash = decoded && batch.Gap is { } lost ? [.. lost.NextPreviousHash] : BatchSignature.Hash(journal.Body);
+        }
+    }
+
+    private async Task<RebuiltRegisters> RebuildAsync(NpgsqlConnection connection, Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
+    {
+        var rebuilt = new RebuiltRegisters(registers);
+        var byKey = registers.Values.ToDictionary(r => r.Key);
+        var floor = Projection.Floor(now);
+        var unprojectable = await Journal.ReadParkedBatchesAsync(connection, Route.Unprojectable, cancellationToken);
+        await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
+        {
+            if (journal.Kind != BatchKind.Readings || unprojectable.Contains((journal.Gateway, journal.Stream, journal.Sequence)) || !BatchCodec.TryDecode(journal.Body, out var batch, out _))
+            {
+                continue;
+            }
+
+            foreach (var reading in batch.Readings)
+            {
+                if (byKey.TryGetValue(reading.Register, out var register))
+                {
+                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, floor));
+                }
+            }
+        }
+
+        return rebuilt;
+    }
+
+    private async Task CompareDaysAsync(NpgsqlConnection connection, RebuiltRegisters journal, CancellationToken cancellationToken)
+    {
+        var unseen = journal.Days.Keys.ToHashSet();
+        await using var command = new NpgsqlCommand("""
+            SELECT register_id, day, interval_minutes, slot_values, qualities, distances FROM register_day WHERE register_id = ANY($1) ORDER BY register_id, day
+            """, connection) { Parameters = { new() { Value = journal.Ids } } };
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            var key = (new RegisterId(row.GetGuid(0)), row.GetFieldValue<LocalDate>(1));
+            unseen.Remove(key);
+            var subject = journal.Name(key.Item1, key.Item2);
+            if (!journal.Days.TryGetValue(key, out var day))
+            {
+                Add("register day", subject, "stored, and no batch says so");
+            }
+            else if (day.IntervalMinutes != row.GetInt16(2)
+                || !day.PackValues().AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(3))
+                || !day.PackQualities().AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(4))
+                || !day.PackDistances().AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(5)))
+            {
+                Add("register day", subject, "differs from what the batches say");
+            }
+        }
+
+        foreach (var (register, day) in unseen)
+        {
+            Add("register day", journal.Name(register, day), "in the journal, and not stored");
+        }
+    }
+
+    private async Task CompareReadsAsync(NpgsqlConnection connection, RebuiltRegisters journal, CancellationToken cancellationToken)
+    {
+        var unseen = journal.OffGrid.SelectMany(r => r.Value.Select(p => (r.Key, p))).ToHashSet();
+        var rows = await connection.QueryAsync("SELECT register_id, at, value, quality, kind FROM register_read WHERE register_id = ANY($1)", r => (
+            Register: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3)), Kind: r.GetString(4)), cancellationToken, journal.Ids);
+        foreach (var (register, point, kind) in rows)
+        {
+            if (kind != "off-boundary")
+            {
+                journal.AddOther(register, point);
+            }
+            else if (!unseen.Remove((register, point)))
+            {
+                Add("register read", journal.Name(register, UtcDay.Of(point.At)), $"{point.Value} at {point.At} is stored, and no batch says so");
+            }
+        }
+
+        foreach (var (register, point) in unseen)
+        {
+            Add("register read", journal.Name(register, UtcDay.Of(point.At)), $"{point.Value} at {point.At} is in the journal, and not stored");
+        }
+    }
+
+    private void Add(string kind, string subject, string detail) => _differences.Add(new MeteringDifference(kind, subject, detail));
+}
+
+/// <summary>Registers as the journal says they were read.</summary>
+internal sealed class RebuiltRegisters(Dictionary<RegisterId, KnownRegister> registers)
+{
+    private readonly Dictionary<RegisterId, List<RegisterPoint>> _others = [];
+
+    public Dictionary<(RegisterId Register, LocalDate Day), RegisterDay> Days { get; } = [];
+
+    public Dictionary<RegisterId, HashSet<RegisterPoint>> OffGrid { get; } = [];
+
+    public Guid[] Ids { get; } = [.. registers.Keys.Select(r => r.Value)];
+
+    public void Add(KnownRegister register, Route route)
+    {
+        if (route.Place is { } place)
+        {
+            if (!Days.TryGetValue((register.Id, place.Day), out var day))
+            {
+                Days.Add((register.Id, place.Day), day = new RegisterDay(place.Day, register.IntervalOn(place.Day)));
+            }
+
+            day.Merge(place.Slot, route.Slot);
+        }
+        else if (route.Read is { } read)
+        {
+            if (!OffGrid.TryGetValue(register.Id, out var reads))
+            {
+                OffGrid.Add(register.Id, reads = []);
+            }
+
+            reads.Add(read);
+        }
+    }
+
+    /// <summary>A read that did not come in a batch.</summary>
+    public void AddOther(RegisterId register, RegisterPoint point)
+    {
+        if (!_others.TryGetValue(register, out var list))
+        {
+            _others.Add(register, list = []);
+        }
+
+        list.Add(point);
+    }
+
+    /// <summary>Every point of every register, in order of instants.</summary>
+    public Dictionary<RegisterId, List<RegisterPoint>> Points()
+    {
+        var points = registers.Keys.ToDictionary(r => r, r => (List<RegisterPoint>)[.. OffGrid.GetValueOrDefault(r) ?? [], .. _others.GetValueOrDefault(r) ?? []]);
+        foreach (var ((register, _), day) in Days)
+        {
+            day.AddPointsTo(points[register]);
+        }
+
+        foreach (var list in points.Values)
+        {
+            RegisterPoint.SortDistinct(list);
+        }
+
+        return points;
+    }
+
+    public string Name(RegisterId register, LocalDate day) => $"{registers[register].Key} {day:uuuu-MM-dd}";
+}
