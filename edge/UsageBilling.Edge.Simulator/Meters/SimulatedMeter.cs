@@ -24,7 +24,9 @@ public sealed class SimulatedMeter
         model = meter.Connection is ModbusConnection modbus ? MeterModel.Find(modbus.Model) : null;
         modulus = PowerOfTen(meter.Digits);
         var decimals = meter.Connection is PulseConnection pulse && pulse.Obis.Measurand?.Unit == Unit.CubicMetre ? VolumeDecimals : EnergyDecimals;
-        var load = Load.Of(meter.Load, (long)(meter.Yearly * PowerOfTen(decimals == VolumeDecimals ? decimals : decimals + 3)), meter.PeakWatts);
+
+        // A kWh has a million thousandths of a Wh, and a m³ a million millilitres.
+        var load = Load.Of(meter.Load, (long)(meter.Yearly * 1_000_000), meter.PeakWatts);
         flow = new CumulativeLoad(load, Noise.Of(site.Seed, meter.Id), site.Zone, site.Epoch);
         Scale = meter.Connection is PulseConnection p ? p.Scale : model!.Scale;
         PerCount = PowerOfTen(Scale + decimals);

@@ -82,7 +82,7 @@ public static class SiteFile
 
         var yearly = fields.Decimal("yearly", 0, 10_000_000);
         var peak = fields.Decimal("peakKilowatts", 0, 100_000, 0);
-        var digits = (int)fields.Number("digits", 1, 15, model?.Digits ?? 8);
+        var digits = (int)fields.Number("digits", 1, model?.Digits ?? 12, model?.Digits ?? 8);
         var installed = ReadInstalled(fields, connection, model, epoch);
         var falls = fields.Blocks("falls").Select(f => Closed(f, new RegisterFall(f.Instant("at"), f.Number("by", 1, long.MaxValue / 4)))).ToImmutableArray();
         var silences = fields.Blocks("silent").Select(ReadSilence).ToImmutableArray();

@@ -125,7 +125,7 @@ public static class RegisterCodec
         return Found((long)rounded, out value);
     }
 
-    // The quotient of two exactly held powers and integers below 2^53 is rounded correctly by the hardware.
+    // The nearest double, as long as value and power are held exactly (below 2^53): what a meter's own conversion gives.
     private static double ToDouble(long value, int decimals) => decimals >= 0 ? value / Math.Pow(10, decimals) : value * Math.Pow(10, -decimals);
 
     private static RegisterState FromGroups(ulong bits, out long value)
