@@ -12,7 +12,7 @@ public sealed class CumulativeLoad
 
     private readonly Load load;
     private readonly Noise noise;
-    private readonly DateTimeZone zone;
+    private readonly Offset clock;
     private readonly Instant epoch;
     private readonly Lock growing = new();
     private volatile Flow[] throughDay = [default];
@@ -21,10 +21,10 @@ public sealed class CumulativeLoad
     /// <summary>Makes the function.</summary>
     /// <param name="load">What flows in each slot.</param>
     /// <param name="noise">The meter's own chance.</param>
-    /// <param name="zone">Where people live by the clock.</param>
+    /// <param name="clock">What the clocks of the site are ahead of UTC; people live by them.</param>
     /// <param name="epoch">When nothing has flowed yet: a UTC midnight.</param>
-    public CumulativeLoad(Load load, Noise noise, DateTimeZone zone, Instant epoch) =>
-        (this.load, this.noise, this.zone, this.epoch) = (load, noise, zone, epoch);
+    public CumulativeLoad(Load load, Noise noise, Offset clock, Instant epoch) =>
+        (this.load, this.noise, this.clock, this.epoch) = (load, noise, clock, epoch);
 
     /// <summary>What has flowed in (epoch, at]; nothing before the epoch.</summary>
     public Flow At(Instant at)
@@ -121,21 +121,17 @@ public sealed class CumulativeLoad
     private DaySums Sum(int day)
     {
         var midnight = epoch + Duration.FromDays(day);
-        var interval = zone.GetZoneInterval(midnight);
         var through = new Flow[Slot.PerDay + 1];
         for (var i = 0; i < Slot.PerDay; i++)
         {
             var start = midnight + Duration.FromMinutes(15 * i);
-            interval = interval.Contains(start) ? interval : zone.GetZoneInterval(start);
-            var local = start.WithOffset(interval.WallOffset);
-            var slot = new Slot(day, i, Quarter(local.TimeOfDay), local.Date, Quarter(start.WithOffset(interval.StandardOffset).TimeOfDay));
+            var local = start.WithOffset(clock);
+            var slot = new Slot(day, i, (local.Hour * 4) + (local.Minute / 15), local.Date);
             through[i + 1] = through[i] + load.In(slot, noise);
         }
 
         return new DaySums(day, through);
     }
-
-    private static int Quarter(LocalTime time) => (time.Hour * 4) + (time.Minute / 15);
 
     private sealed record DaySums(int Day, Flow[] Through);
 }

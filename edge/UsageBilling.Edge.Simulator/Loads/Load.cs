@@ -74,7 +74,7 @@ public abstract record Load
         private long Panels(in Slot slot, Noise noise)
         {
             var (halfDay, best) = Shapes.Sun[slot.Date.Month - 1];
-            var fromNoon = Math.Abs((slot.SolarQuarter * 15) + 7 - 720);
+            var fromNoon = Math.Abs((slot.LocalQuarter * 15) + 7 - 720);
             if (fromNoon >= halfDay)
             {
                 return 0;

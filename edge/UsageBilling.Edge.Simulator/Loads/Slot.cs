@@ -5,10 +5,9 @@ namespace UsageBilling.Edge.Simulator.Loads;
 /// <summary>A quarter of an hour as a load sees it.</summary>
 /// <param name="Day">UTC day, counted from the site's epoch: the place of the noise.</param>
 /// <param name="Index">Quarter of that UTC day, 0 to 95.</param>
-/// <param name="LocalQuarter">Quarter of the local day, 0 to 95: people live by the clock.</param>
-/// <param name="Date">Local date.</param>
-/// <param name="SolarQuarter">Quarter of the day by standard time: the sun does not know summer time.</param>
-public readonly record struct Slot(int Day, int Index, int LocalQuarter, LocalDate Date, int SolarQuarter)
+/// <param name="LocalQuarter">Quarter of the day by the clocks of the site, 0 to 95.</param>
+/// <param name="Date">Date by the clocks of the site.</param>
+public readonly record struct Slot(int Day, int Index, int LocalQuarter, LocalDate Date)
 {
     /// <summary>Slots of a day.</summary>
     public const int PerDay = 96;

@@ -27,7 +27,7 @@ public sealed class SimulatedMeter
 
         // A kWh has a million thousandths of a Wh, and a m³ a million millilitres.
         var load = Load.Of(meter.Load, (long)(meter.Yearly * 1_000_000), meter.PeakWatts);
-        flow = new CumulativeLoad(load, Noise.Of(site.Seed, meter.Id), site.Zone, site.Epoch);
+        flow = new CumulativeLoad(load, Noise.Of(site.Seed, meter.Id), site.Clock, site.Epoch);
         Scale = meter.Connection is PulseConnection p ? p.Scale : model!.Scale;
         PerCount = PowerOfTen(Scale + decimals);
     }

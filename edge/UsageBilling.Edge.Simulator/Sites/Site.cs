@@ -6,11 +6,11 @@ namespace UsageBilling.Edge.Simulator.Sites;
 
 /// <summary>A site as its file describes it.</summary>
 /// <param name="Name">Name of the site.</param>
-/// <param name="Zone">Where people live by the clock; only the loads know it.</param>
+/// <param name="Clock">What the clocks of the site are ahead of UTC, the whole year: loads have no summer time, for the edge knows no time zones.</param>
 /// <param name="Epoch">When the start registers hold: a UTC midnight.</param>
 /// <param name="Seed">Seed of all chance.</param>
 /// <param name="Meters">The meters.</param>
-public sealed record Site(string Name, DateTimeZone Zone, Instant Epoch, long Seed, ImmutableArray<SiteMeter> Meters);
+public sealed record Site(string Name, Offset Clock, Instant Epoch, long Seed, ImmutableArray<SiteMeter> Meters);
 
 /// <summary>A place on the wall where a meter hangs, and what flows through it.</summary>
 /// <param name="Id">Name within the site.</param>

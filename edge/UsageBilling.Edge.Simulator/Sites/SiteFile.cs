@@ -36,13 +36,7 @@ public static class SiteFile
         var problems = new List<SiteProblem>();
         var root = new YamlFields(stream.Documents[0].RootNode, "a site file", problems);
         var name = Checked(root, "site", "a site");
-        var zoneId = root.Text("zone");
-        var zone = DateTimeZoneProviders.Tzdb.GetZoneOrNull(zoneId);
-        if (zone is null && zoneId.Length > 0)
-        {
-            root.Complain("zone", $"'{zoneId}' is not an IANA time zone like Europe/Amsterdam");
-        }
-
+        var clock = Offset.FromHours((int)root.Number("hoursAheadOfUtc", -12, 14));
         var epoch = root.Instant("epoch");
         if (epoch.InUtc().TimeOfDay != LocalTime.Midnight)
         {
@@ -60,7 +54,7 @@ public static class SiteFile
         CheckUnique(root, meters);
         return problems.Count > 0
             ? (null, [.. problems.OrderBy(p => p.Line)])
-            : (new Site(name, zone!, epoch, seed ?? fileSeed, meters), []);
+            : (new Site(name, clock, epoch, seed ?? fileSeed, meters), []);
     }
 
     private static SiteMeter ReadMeter(YamlFields fields, Instant epoch)

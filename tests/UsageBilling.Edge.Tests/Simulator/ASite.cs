@@ -26,7 +26,7 @@ internal static class ASite
     /// <summary>One Modbus meter, with more lines for it.</summary>
     public static SimulatedSite With(params string[] lines) => Of($$"""
         site: test
-        zone: Europe/Amsterdam
+        hoursAheadOfUtc: 1
         epoch: 2024-01-01T00:00:00Z
         meters:
           - id: m

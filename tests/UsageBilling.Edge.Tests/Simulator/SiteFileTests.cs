@@ -6,7 +6,7 @@ public sealed class SiteFileTests
 {
     private const string Good = """
         site: test
-        zone: Europe/Amsterdam
+        hoursAheadOfUtc: 1
         epoch: 2024-01-01T00:00:00Z
         meters:
           - id: m
@@ -31,7 +31,7 @@ public sealed class SiteFileTests
 
     [Theory]
     [InlineData("site: test", "site: a b", 1, "letters, digits")]
-    [InlineData("zone: Europe/Amsterdam", "zone: Amsterdam", 2, "IANA time zone")]
+    [InlineData("hoursAheadOfUtc: 1", "hoursAheadOfUtc: Amsterdam", 2, "whole number from -12 to 14")]
     [InlineData("epoch: 2024-01-01T00:00:00Z", "epoch: 2024-01-01T00:15:00Z", 3, "midnight in UTC")]
     [InlineData("epoch: 2024-01-01T00:00:00Z", "epoch: yesterday", 3, "instant in UTC")]
     [InlineData("model: SDM630", "model: SDM999", 6, "must be one of SDM630")]
