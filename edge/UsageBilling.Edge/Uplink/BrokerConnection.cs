@@ -57,7 +57,8 @@ internal sealed class BrokerConnection : IAsyncDisposable
             throw new IOException($"the broker refused the connection: {result.ResultCode} {result.ReasonString}");
         }
 
-        ReceiveMaximum = result.ReceiveMaximum ?? ushort.MaxValue;
+        // Zero is what the client library says when the broker said nothing; the protocol forbids it.
+        ReceiveMaximum = result.ReceiveMaximum is > 0 and var most ? most : ushort.MaxValue;
         var subscribed = await _client.SubscribeAsync(
             new MqttClientSubscribeOptionsBuilder()
                 .WithTopicFilter(Topics.Ack(_options.Gateway), MqttQualityOfServiceLevel.AtLeastOnce)

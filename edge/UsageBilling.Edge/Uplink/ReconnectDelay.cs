@@ -11,7 +11,7 @@ internal sealed class ReconnectDelay(UplinkOptions options, Func<double> random)
     public TimeSpan After(TimeSpan sessionLasted)
     {
         _failures = sessionLasted >= options.StableAfter ? 0 : _failures + 1;
-        var bound = options.ReconnectFrom * Math.Pow(2, Math.Min(_failures, 30) - 1);
+        var bound = options.ReconnectFrom * Math.Pow(2, Math.Clamp(_failures - 1, 0, 30));
         return (bound < options.ReconnectAtMost ? bound : options.ReconnectAtMost) * random();
     }
 }

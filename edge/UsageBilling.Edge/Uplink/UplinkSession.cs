@@ -35,7 +35,7 @@ internal sealed class UplinkSession(
     private TimeSpan _askAgain;
     private int _asks;
     private bool _positioned;
-    private bool _mayHaveUnsealed = true;
+    private volatile bool _mayHaveUnsealed = true;
     private TimeSpan _nextStatus;
     private TimeSpan _nextInterleave;
     private TimeSpan? _signedAgainAt;
@@ -254,8 +254,10 @@ internal sealed class UplinkSession(
             }
             else if (_mayHaveUnsealed && (buffer.Position.UnsealedReadings <= options.LiveReadings || _drain.MayTake(Now)))
             {
+                // Cleared before, not after: what is stored meanwhile sets it again.
+                _mayHaveUnsealed = false;
                 var fresh = await buffer.SealNext(Terms, cancellationToken);
-                _mayHaveUnsealed = fresh is not null;
+                _mayHaveUnsealed |= fresh is not null;
                 _drain.Took(fresh?.Readings ?? 0);
                 if (fresh?.Sequence == _window.Next)
                 {
