@@ -12,7 +12,7 @@ internal static class EnrollCommand
     public static Command Build()
     {
         var gateway = new Argument<string?>("gateway") { Arity = ArgumentArity.ZeroOrOne, Description = "The gateway's name." };
-        var hours = new Option<int>("--valid-hours") { Description = "How long the token is good (default 24).", DefaultValueFactory = _ => 24 };
+        var hours = new Option<int?>("--valid-hours") { Description = "How long the token is good (default 24)." };
         var revoke = new Option<bool>("--revoke") { Description = "Close the gateway's keys instead." };
         var passwd = new Option<string?>("--mosquitto-passwd") { Description = "Write a Mosquitto password file of all gateways instead." };
         var command = new Command("enroll", "Print a one-time token with which a gateway registers its own key.") { gateway, hours, revoke, passwd }.WithDatabase();
@@ -42,7 +42,7 @@ internal static class EnrollCommand
             var enrolment = new Enrolment(database.Source, TimeProvider.System);
             return parsed.GetValue(revoke)
                 ? await RevokeAsync(enrolment, parsed.GetValue(gateway)!, cancellation)
-                : await PrintTokenAsync(enrolment, parsed.GetValue(gateway)!, Duration.FromHours(parsed.GetValue(hours)), cancellation);
+                : await PrintTokenAsync(enrolment, parsed.GetValue(gateway)!, parsed.GetValue(hours) is { } given ? Duration.FromHours(given) : Enrolment.TokenLifetime, cancellation);
         });
         return command;
     }

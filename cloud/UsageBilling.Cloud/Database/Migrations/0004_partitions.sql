@@ -47,7 +47,9 @@ BEGIN
     ORDER BY 1
   LOOP
     EXECUTE format('INSERT INTO public.stream_anchor
-      SELECT DISTINCT ON (gateway, stream) gateway, stream, sequence, hash, now() FROM public.%I ORDER BY gateway, stream, sequence DESC
+      SELECT DISTINCT ON (gateway, stream) gateway, stream, sequence, chain_hash, now() FROM public.%I b
+      WHERE NOT EXISTS (SELECT FROM public.batch_set_aside a WHERE (a.gateway, a.stream, a.sequence, a.chain_hash) = (b.gateway, b.stream, b.sequence, b.chain_hash))
+      ORDER BY gateway, stream, sequence DESC
       ON CONFLICT DO NOTHING', part.relname);
     EXECUTE format('DROP TABLE public.%I', part.relname);
     dropped := dropped + 1;
