@@ -1,6 +1,7 @@
 using System.CommandLine;
 using UsageBilling.Cloud;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Provisioning;
@@ -12,6 +13,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     MigrateCommand.Build(),
     EnrollCommand.Build(),
     ProvisionCommand.Build(),
+    BillCommand.Build(),
     TokenCommand.Build(),
     UserCommand.Build(),
 };

@@ -1,11 +1,16 @@
 using System.CommandLine;
+using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
+using UsageBilling.Cloud.Invoices;
+using UsageBilling.Cloud.Ledger;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.SignIn;
+using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Cloud.Web;
 
 namespace UsageBilling.Cloud;
@@ -43,6 +48,8 @@ internal static class ServeCommand
         builder.AddGateways();
         builder.AddMetering();
         builder.AddProvisioning();
+        builder.AddInvoices();
+        builder.AddBilling(work: settings.Roles.HasFlag(CloudRoles.Billing));
         if (settings.Roles.HasFlag(CloudRoles.Ingest))
         {
             builder.AddIngest();
@@ -66,6 +73,13 @@ internal static class ServeCommand
         app.MapApi();
         app.MapGateways();
         app.MapProvisioning();
+        app.MapAccounts();
+        app.MapConsumption();
+        app.MapTariffs();
+        app.MapBilling();
+        app.MapInvoices();
+        app.MapLedger();
+        app.MapOverview();
         if (settings.Roles.HasFlag(CloudRoles.Web))
         {
             app.MapSignIn();

@@ -2,6 +2,9 @@ using Npgsql;
 
 namespace UsageBilling.Cloud.Accounts;
 
+/// <summary>How much there is.</summary>
+public sealed record AccountCount(int Suppliers, int Accounts, int ServicePoints, int Contracts);
+
 /// <summary>Single records, for whoever has a connection.</summary>
 public static class AccountLookup
 {
@@ -12,4 +15,17 @@ public static class AccountLookup
     /// <summary>The supplier, or null.</summary>
     public static Task<SupplierRecord?> SupplierAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
         AccountRows.SupplierAsync(connection, id, cancellationToken);
+
+    /// <summary>Counts for the overview.</summary>
+    public static async Task<AccountCount> CountAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return (await AccountRows.ListAsync(
+            connection,
+            """
+            SELECT (SELECT count(*) FROM supplier)::integer, (SELECT count(*) FROM account)::integer, (SELECT count(*) FROM service_point)::integer, (SELECT count(*) FROM contract)::integer
+            """,
+            row => new AccountCount(row.GetInt32(0), row.GetInt32(1), row.GetInt32(2), row.GetInt32(3)),
+            cancellationToken)).Single();
+    }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Claims;
 using System.Text;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace UsageBilling.Cloud.Api;
 
@@ -95,14 +96,14 @@ public sealed class TakesIdempotencyKey
 public static class ApiProblems
 {
     /// <summary>404.</summary>
-    public static IResult NotFound(string what) => Results.Problem(statusCode: 404, title: "Not found", detail: what);
+    public static ProblemHttpResult NotFound(string what) => TypedResults.Problem(statusCode: 404, title: "Not found", detail: what);
 
     /// <summary>400.</summary>
-    public static IResult BadRequest(string detail) => Results.Problem(statusCode: 400, title: "Bad request", detail: detail);
+    public static ProblemHttpResult BadRequest(string detail) => TypedResults.Problem(statusCode: 400, title: "Bad request", detail: detail);
 
     /// <summary>409.</summary>
-    public static IResult Conflict(string detail) => Results.Problem(statusCode: 409, title: "Conflict", detail: detail);
+    public static ProblemHttpResult Conflict(string detail) => TypedResults.Problem(statusCode: 409, title: "Conflict", detail: detail);
 
     /// <summary>The cursor or limit is wrong.</summary>
-    public static IResult BadPaging() => BadRequest($"limit is 1 to {Paging.MaxLimit}, and cursor is the 'next' of the page before");
+    public static ProblemHttpResult BadPaging() => BadRequest($"limit is 1 to {Paging.MaxLimit}, and cursor is the 'next' of the page before");
 }

@@ -4,52 +4,52 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Cloud.Tariffs;
 
 /// <summary>A stored tariff version: its document as it was given and the hash of exactly those bytes.</summary>
 public sealed record TariffVersionRecord(string Code, string Version, LocalDate ValidFrom, string Document, string Hash);
 
-/// <summary>What is wrong with a tariff document, where in it, and what to do.</summary>
-public sealed record TariffProblem(string Path, string Message);
-
 /// <summary>Tariffs in the caller's transaction. A version's document never changes: the same again is no change, another one under the same version is refused.</summary>
 public sealed class TariffCatalog(NpgsqlConnection connection, string actor, Instant now)
 {
     /// <summary>Adds a version. Problems carry the path inside the document.</summary>
-    public async Task<(Saved Saved, IReadOnlyList<TariffProblem> Problems)> SaveAsync(string document, CancellationToken cancellationToken)
+    public async Task<(Saved Saved, IReadOnlyList<Problem> Problems)> SaveAsync(string document, CancellationToken cancellationToken)
     {
-        if (!TariffHeader.TryRead(document, out var header, out var problems))
+        var bytes = Encoding.UTF8.GetBytes(document);
+        var (tariff, problems) = TariffDocument.Parse(bytes);
+        if (tariff is null)
         {
             return (Saved.Unchanged, problems);
         }
 
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(document));
-        await ExecuteAsync("INSERT INTO tariff (tariff_code, name) VALUES ($1, $2) ON CONFLICT (tariff_code) DO UPDATE SET name = EXCLUDED.name", cancellationToken, header.Code, header.Name);
+        var hash = SHA256.HashData(bytes);
+        await ExecuteAsync("INSERT INTO tariff (tariff_code, name) VALUES ($1, $2) ON CONFLICT (tariff_code) DO UPDATE SET name = EXCLUDED.name", cancellationToken, tariff.Code, tariff.Name);
         var added = await ExecuteAsync(
             """
             INSERT INTO tariff_version (tariff_code, version, valid_from, document, hash, added_at)
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
             """,
-            cancellationToken, header.Code, header.Version, header.ValidFrom, document, hash, now);
+            cancellationToken, tariff.Code, tariff.Version, tariff.EffectiveFrom, document, hash, now);
         if (added == 1)
         {
             await AuditLog.WriteAsync(
-                connection, now, [new AuditEntry(actor, "add", $"tariff:{header.Code}@{header.Version}", null, new { validFrom = header.ValidFrom, hash = Convert.ToHexStringLower(hash) })], cancellationToken);
+                connection, now, [new AuditEntry(actor, "add", $"tariff:{tariff.Code}@{tariff.Version}", null, new { validFrom = tariff.EffectiveFrom, hash = Convert.ToHexStringLower(hash) })], cancellationToken);
             return (Saved.Added, []);
         }
 
-        var stored = await TariffRows.VersionsAsync(connection, [header.Code], cancellationToken);
-        if (stored.Any(v => v.Version == header.Version && v.Document == document))
+        var stored = await TariffRows.VersionsAsync(connection, [tariff.Code], cancellationToken);
+        if (stored.Any(v => v.Version == tariff.Version && v.Document == document))
         {
             return (Saved.Unchanged, []);
         }
 
         return (Saved.Unchanged,
         [
-            stored.Any(v => v.Version == header.Version)
-                ? new TariffProblem("$.version", $"version {header.Version} of tariff {header.Code} is stored with another document; a version never changes, give this one a new version")
-                : new TariffProblem("$.validFrom", $"another version of tariff {header.Code} is valid from {header.ValidFrom:uuuu-MM-dd}; choose another day"),
+            stored.Any(v => v.Version == tariff.Version)
+                ? new Problem("$.version", $"version {tariff.Version} of tariff {tariff.Code} is stored with another document; a version never changes, give this one a new version")
+                : new Problem("$.effective.from", $"another version of tariff {tariff.Code} is valid from {tariff.EffectiveFrom:uuuu-MM-dd}; choose another day"),
         ]);
     }
 

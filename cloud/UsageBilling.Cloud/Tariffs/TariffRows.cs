@@ -5,6 +5,19 @@ namespace UsageBilling.Cloud.Tariffs;
 
 internal static class TariffRows
 {
+    public static async Task<List<string>> CodesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT tariff_code FROM tariff ORDER BY tariff_code", connection);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var codes = new List<string>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            codes.Add(row.GetString(0));
+        }
+
+        return codes;
+    }
+
     public static async Task<List<TariffVersionRecord>> VersionsAsync(NpgsqlConnection connection, IReadOnlyCollection<string> codes, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

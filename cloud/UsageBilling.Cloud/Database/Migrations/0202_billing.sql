@@ -12,6 +12,7 @@ CREATE TABLE bill_run (
   unchanged         integer NOT NULL DEFAULT 0,
   held              integer NOT NULL DEFAULT 0,
   failed            integer NOT NULL DEFAULT 0,
+  not_due           integer NOT NULL DEFAULT 0,
   issued            integer NOT NULL DEFAULT 0,
   error             text
 );
@@ -26,6 +27,7 @@ CREATE TABLE bill (
   period_end        date NOT NULL CHECK (period_end > period_start),
   state             text NOT NULL CHECK (state IN ('draft', 'held', 'approved', 'frozen', 'issued', 'cancelled')),
   hold_reason       text,
+  held_by           text,
   service_point_id  text NOT NULL,
   zone              text NOT NULL,
   tzdb_version      text NOT NULL,
@@ -33,6 +35,8 @@ CREATE TABLE bill (
   net               numeric NOT NULL,
   tax               numeric NOT NULL,
   total             numeric NOT NULL,
+  opening           text NOT NULL,
+  closing           text NOT NULL,
   content           text NOT NULL,
   content_hash      bytea NOT NULL CHECK (octet_length(content_hash) = 32),
   rated_at          timestamptz NOT NULL,
@@ -49,6 +53,7 @@ CREATE TABLE bill (
   CHECK (content_hash = sha256(convert_to(content, 'UTF8')))
 );
 CREATE INDEX bill_worklist ON bill (state, account_id) WHERE state IN ('draft', 'held', 'approved', 'frozen');
+CREATE INDEX bill_to_cancel ON bill (account_id) WHERE state = 'issued' AND cancel_reason IS NOT NULL;
 CREATE INDEX bill_period ON bill (period_start, account_id);
 
 CREATE TABLE bill_issue (
@@ -62,6 +67,18 @@ CREATE TABLE bill_issue (
   PRIMARY KEY (account_id, bill_id, position)
 );
 ALTER TABLE bill_issue ADD FOREIGN KEY (account_id, bill_id) REFERENCES bill (account_id, bill_id);
+
+-- What could not be billed at all, and why; gone when it is billed.
+CREATE TABLE bill_exception (
+  account_id        text NOT NULL,
+  contract_id       text NOT NULL,
+  period_start      date NOT NULL,
+  period_end        date NOT NULL,
+  run_id            uuid NOT NULL,
+  at                timestamptz NOT NULL,
+  message           text NOT NULL,
+  PRIMARY KEY (account_id, contract_id, period_start)
+);
 
 -- Where each channel stood when the period began and when it ended: bill N's end is bill N+1's start.
 CREATE TABLE bill_channel (
@@ -87,8 +104,6 @@ CREATE TABLE rebill_proposal (
   utc_day           date NOT NULL,
   billed_version    integer NOT NULL,
   current_version   integer NOT NULL,
-  billed_quantity   bigint NOT NULL,
-  current_quantity  bigint NOT NULL,
   changed_slots     integer NOT NULL CHECK (changed_slots > 0),
   detected_at       timestamptz NOT NULL,
   state             text NOT NULL CHECK (state IN ('open', 'rebilled', 'dismissed')),
@@ -100,4 +115,4 @@ CREATE TABLE rebill_proposal (
 ALTER TABLE rebill_proposal ADD FOREIGN KEY (account_id, bill_id) REFERENCES bill (account_id, bill_id);
 
 GRANT SELECT, INSERT, UPDATE ON bill_run, bill, rebill_proposal TO usage_service;
-GRANT SELECT, INSERT, DELETE ON bill_issue, bill_channel TO usage_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON bill_issue, bill_channel, bill_exception TO usage_service;

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NodaTime;
+using NodaTime.Text;
+using UsageBilling.Invoicing.Bills;
+using UsageBilling.Rating;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Cloud.Billing;
+
+/// <summary>The parameters of a stored contract as rating takes them: <c>contractedKilowatts</c>, <c>taxStatus</c>, <c>eventDays</c>.</summary>
+internal static class ContractInputs
+{
+    /// <summary>Reads the parameters; what is wrong is added to the problems.</summary>
+    public static ContractParameters Read(JsonObject parameters, RatingState opening, List<string> problems)
+    {
+        var result = ContractParameters.None with { Opening = opening };
+        foreach (var (name, value) in parameters)
+        {
+            switch (name)
+            {
+                case "contractedKilowatts" when value is JsonValue && value.GetValueKind() == JsonValueKind.Number && value.GetValue<decimal>() > 0:
+                    result = result with { ContractedKilowatts = value.GetValue<decimal>() };
+                    break;
+                case "taxStatus" when value is JsonValue && Enum.TryParse<TaxStatus>(value.ToString().Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var status):
+                    result = result with { TaxStatus = status };
+                    break;
+                case "eventDays" when value is JsonObject days && Days(days) is { } events:
+                    result = result with { EventDays = events };
+                    break;
+                default:
+                    problems.Add($"parameter {name} = {value?.ToJsonString()}: known are contractedKilowatts (a number above 0), taxStatus (standard, exempt, reverse-charge, out-of-scope) and eventDays ({{name: [dates]}})");
+                    break;
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>The parameters as a bill names them.</summary>
+    public static List<BillParameter> Named(JsonObject parameters) =>
+        [.. parameters.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => new BillParameter(p.Key, p.Value is JsonValue v ? v.ToString() : p.Value?.ToJsonString() ?? ""))];
+
+    private static EventDays? Days(JsonObject days)
+    {
+        var list = new List<(string, LocalDate)>();
+        foreach (var (name, dates) in days)
+        {
+            foreach (var date in dates as JsonArray ?? [])
+            {
+                var parsed = LocalDatePattern.Iso.Parse(date?.ToString() ?? "");
+                if (!parsed.Success)
+                {
+                    return null;
+                }
+
+                list.Add((name, parsed.Value));
+            }
+        }
+
+        return new EventDays(list);
+    }
+}
