@@ -42,10 +42,13 @@ internal static class GpioDrivers
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 // Whatever this driver lacks, library, device or right, the next one may do without; all reasons are told if none does.
-                reasons.Add($"{driver.Name}: {e.GetBaseException().Message}");
+                reasons.Add($"{driver.Name}: {Brief(e.GetBaseException())}");
             }
         }
 
         throw new MeterException($"no GPIO driver works with {chip} ({string.Join("; ", reasons)})");
     }
+
+    // The loader's message lists every path it tried, pages of it.
+    private static string Brief(Exception e) => e is DllNotFoundException ? "its library is not installed" : e.Message.Split('\n')[0];
 }
