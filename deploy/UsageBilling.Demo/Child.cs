@@ -26,6 +26,8 @@ internal sealed partial class Child : IAsyncDisposable
 
     public string Name { get; }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>The last lines it printed, for when something goes wrong.</summary>
@@ -64,6 +66,13 @@ internal sealed partial class Child : IAsyncDisposable
             process.Kill(entireProcessTree: true);
             throw;
         }
+    }
+
+    /// <summary>Kills the program as a power cut would, and waits until it is gone.</summary>
+    public async Task KillAsync(CancellationToken token)
+    {
+        _process.Kill(entireProcessTree: false);
+        await _process.WaitForExitAsync(token);
     }
 
     /// <summary>Throws with the last lines when the program is gone.</summary>
