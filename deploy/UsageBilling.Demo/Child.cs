@@ -15,9 +15,10 @@ internal sealed partial class Child : IAsyncDisposable
     private readonly TextWriter _log;
     private readonly ConcurrentQueue<string> _last = new();
 
-    private Child(string name, ProcessStartInfo start, string logFile, Action<string>? onLine)
+    private Child(string name, ProcessStartInfo start, string logFile, IReadOnlyDictionary<string, string>? environment, Action<string>? onLine)
     {
         Name = name;
+        Surround(start, environment);
         _log = TextWriter.Synchronized(new StreamWriter(logFile, append: true) { AutoFlush = true });
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, e) => Take(e.Data, onLine);
@@ -33,10 +34,11 @@ internal sealed partial class Child : IAsyncDisposable
     /// <summary>The last lines it printed, for when something goes wrong.</summary>
     public string Tail => string.Join('\n', _last);
 
-    public static Child Start(string name, string program, IEnumerable<string> arguments, string logFile, Action<string>? onLine = null)
+    public static Child Start(
+        string name, string program, IEnumerable<string> arguments, string logFile, IReadOnlyDictionary<string, string>? environment = null, Action<string>? onLine = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        var child = new Child(name, start, logFile, onLine);
+        var child = new Child(name, start, logFile, environment, onLine);
         child._process.Start();
         child._process.StandardInput.Close();
         child._process.BeginOutputReadLine();
@@ -46,9 +48,11 @@ internal sealed partial class Child : IAsyncDisposable
 
     /// <summary>Runs a program to its end and returns what it printed to standard output.</summary>
     /// <exception cref="DemoException">It ended with another exit code than 0.</exception>
-    public static async Task<string> RunAsync(string name, string program, IEnumerable<string> arguments, string? input, CancellationToken token)
+    public static async Task<string> RunAsync(
+        string name, string program, IEnumerable<string> arguments, string? input, IReadOnlyDictionary<string, string>? environment, CancellationToken token)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        Surround(start, environment);
         using var process = Process.Start(start) ?? throw new DemoException($"{name}: {program} could not be started");
         try
         {
@@ -106,6 +110,14 @@ internal sealed partial class Child : IAsyncDisposable
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);
+
+    private static void Surround(ProcessStartInfo start, IReadOnlyDictionary<string, string>? environment)
+    {
+        foreach (var (key, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[key] = value;
+        }
+    }
 
     private void Take(string? line, Action<string>? onLine)
     {

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace UsageBilling.Demo;
@@ -31,7 +33,7 @@ internal sealed record Ports(int Http, int Mqtt, int Modbus)
 }
 
 /// <summary>Everything that a demo keeps, under one folder.</summary>
-internal sealed class DemoFolder
+internal sealed class DemoFolder : IDisposable
 {
     private readonly FileStream _lock;
 
@@ -63,6 +65,10 @@ internal sealed class DemoFolder
 
     public string Log(string name) => Path.Combine(Logs, name + ".log");
 
+    /// <summary>A socket's path may have 107 bytes, so it lies among the temporary files, under a name made from this folder's.</summary>
+    public string Socket(string name) =>
+        Path.Combine(Path.GetTempPath(), $"usage-demo-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Root)))[..12]}-{name}.sock");
+
     /// <summary>Ports of the last run in this folder, or newly chosen and kept.</summary>
     public Ports KeepPorts(Func<Ports> choose)
     {
@@ -77,5 +83,5 @@ internal sealed class DemoFolder
         return ports;
     }
 
-    public void Release() => _lock.Dispose();
+    public void Dispose() => _lock.Dispose();
 }

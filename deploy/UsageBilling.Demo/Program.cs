@@ -11,7 +11,7 @@ root.SetAction(async (parsed, cancellation) =>
 {
     try
     {
-        var folder = new DemoFolder(parsed.GetRequiredValue(state));
+        using var folder = new DemoFolder(parsed.GetRequiredValue(state));
         await using var demo = new Demo(folder, folder.KeepPorts(() => Ports.Choose(parsed.GetValue(http), parsed.GetValue(mqtt), parsed.GetValue(modbus))));
         await demo.RunAsync(parsed.GetValue(once), cancellation);
         return 0;

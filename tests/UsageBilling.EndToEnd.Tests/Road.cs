@@ -99,12 +99,12 @@ internal sealed class Road : IAsyncDisposable
     public async Task EnrolAsync(string gateway, CancellationToken token)
     {
         var oneTime = (await CloudAsync(["enroll", gateway], token)).Trim().Split('\n')[^1].Trim();
-        await Child.RunAsync("enroll", Program("UsageBilling.Edge", "usage-gateway"), ["enroll", "--config", GatewayFile, "--cloud", Url.ToString(), "--token", oneTime], null, token);
+        await Child.RunAsync("enroll", Program("UsageBilling.Edge", "usage-gateway"), ["enroll", "--config", GatewayFile, "--cloud", Url.ToString(), "--token", oneTime], null, null, token);
     }
 
     /// <summary>Runs another verb of <c>usage-cloud</c> on this road's state and returns what it printed.</summary>
     public Task<string> CloudAsync(IEnumerable<string> arguments, CancellationToken token, string? input = null) =>
-        Child.RunAsync("usage-cloud " + string.Join(' ', arguments), Program("UsageBilling.Cloud", "usage-cloud"), [.. arguments, "--state", CloudState], input, token);
+        Child.RunAsync("usage-cloud " + string.Join(' ', arguments), Program("UsageBilling.Cloud", "usage-cloud"), [.. arguments, "--state", CloudState], input, null, token);
 
     /// <summary>The private cluster's database as its owner. The cluster runs on until the road ends.</summary>
     public async Task<NpgsqlDataSource> DatabaseAsync(CancellationToken token)
