@@ -152,6 +152,19 @@ public class ProjectionTests(MigratedDatabase database) : IClassFixture<Migrated
     }
 
     [Fact]
+    public async Task A_reading_that_the_display_cannot_show_is_kept_shown_and_counted_by_no_interval()
+    {
+        var site = new MeteringSite(database.Source);
+        await site.InstallAsync(Start, 0, 3);
+        await site.JournalAsync(Grid(site.Register, Start, 3, i => i == 1 ? 5_000 : 10L * i));
+        await site.ProjectAsync();
+        Assert.Equal([(site.Register.ToString(), "beyond-display", 1, true)], await site.ParkedAsync());
+        var profile = (await site.ReadAsync(Start, Start + Duration.FromMinutes(30))).Profile;
+        Assert.Equal([10L, 10], profile.Quantities.ToArray());
+        Assert.Empty(await site.VerifyAsync());
+    }
+
+    [Fact]
     public async Task A_batch_that_cannot_be_projected_is_parked_alone_and_its_neighbours_commit()
     {
         var site = new MeteringSite(database.Source);
