@@ -1,1 +1,11 @@
-return 0;
+using UsageBilling.Benchmarks;
+
+switch (args)
+{
+    case ["ingest"]:
+        await IngestBenchmark.RunAsync();
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest");
+        return 2;
+}

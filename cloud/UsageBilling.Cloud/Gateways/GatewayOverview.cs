@@ -75,11 +75,10 @@ public sealed record GatewayOverview(
                     AND NOT EXISTS (SELECT FROM gateway_key_closed c WHERE c.gateway = k.gateway AND c.key_id = k.key_id))
             FROM (SELECT gateway FROM gateway UNION ALL SELECT DISTINCT gateway FROM refusal_count WHERE gateway = '?') g
             LEFT JOIN gateway_status s USING (gateway)
-            ORDER BY g.gateway = '?', g.gateway
             """,
             r => (Gateway: r.GetString(0), Online: r.GetBoolean(1), At: At(r, 2), Status: r.IsDBNull(3) ? null : r.GetString(3), Keys: r.GetInt32(4)),
             cancellation);
-        return [.. gateways.SelectMany(g => g.Value).Select(g => new GatewayOverview(
+        return [.. gateways.SelectMany(g => g.Value).OrderBy(g => g.Gateway == "?").ThenBy(g => g.Gateway, StringComparer.Ordinal).Select(g => new GatewayOverview(
             g.Gateway,
             g.Online,
             g.At,

@@ -11,8 +11,8 @@ namespace UsageBilling.Cloud.Ingest;
 /// </summary>
 internal static class BatchCheck
 {
-    /// <summary>The largest message; a batch of 2,000 readings is far smaller.</summary>
-    public const int MaxBytes = 256 * 1024;
+    /// <summary>The largest message; a batch of 2,000 readings has about 50 KB.</summary>
+    public const int MaxBytes = 1024 * 1024;
 
     // PostgreSQL's calendar ends before ours.
     private static readonly Instant Earliest = Instant.FromUtc(1, 1, 1, 0, 0);

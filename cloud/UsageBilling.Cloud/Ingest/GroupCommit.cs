@@ -54,8 +54,18 @@ internal sealed class GroupCommit(NpgsqlDataSource source, KeyRing keys, ILogger
     private async Task<GroupOutcome> CommitOnceAsync(CheckedGroup group, CancellationToken cancellation)
     {
         await using var connection = await source.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        var transaction = await connection.BeginTransactionAsync(cancellation);
         var positions = await StreamRows.LockAsync(connection, group.Verified, cancellation);
+        if (StreamRows.Missing(group.Verified, positions) is { Count: > 0 } missing)
+        {
+            // A new row may sort before one that is locked: let go, open, and lock again in order, so that two instances never wait for each other.
+            await transaction.DisposeAsync();
+            await StreamRows.OpenAsync(connection, missing, cancellation);
+            transaction = await connection.BeginTransactionAsync(cancellation);
+            positions = await StreamRows.LockAsync(connection, group.Verified, cancellation);
+        }
+
+        await using var ending = transaction;
         var rule = new GroupRule(positions);
         foreach (var refusal in group.Refused)
         {

@@ -49,7 +49,7 @@ internal sealed record VerifiedBatch
     };
 }
 
-/// <summary>Names a stream. Ordered as the database orders it, so that rows are always locked in one order.</summary>
+/// <summary>Names a stream.</summary>
 internal readonly record struct StreamKey(string Gateway, Guid Stream);
 
 /// <summary>Why a batch was not offered to its stream, or not taken by it. Stored.</summary>

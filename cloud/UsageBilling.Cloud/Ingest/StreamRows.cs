@@ -14,27 +14,37 @@ internal static class StreamRows
         FOR UPDATE
         """;
 
-    /// <summary>Locks the streams of these batches and the predecessors they name, always in the same order; opens streams that are new.</summary>
+    /// <summary>Locks the streams of these batches and the predecessors they name, always in the same order, as far as they exist.</summary>
     public static async Task<Dictionary<StreamKey, StreamPosition>> LockAsync(NpgsqlConnection connection, IReadOnlyList<VerifiedBatch> batches, CancellationToken cancellation)
     {
-        var own = batches.GroupBy(b => b.Stream).ToDictionary(g => g.Key, g => g.First());
-        if (own.Count == 0)
+        var predecessors = batches.Where(b => b.Predecessor is not null).Select(b => b.Stream with { Stream = b.Predecessor!.Value });
+        var wanted = batches.Select(b => b.Stream).Concat(predecessors).Distinct().ToList();
+        return wanted.Count == 0 ? [] : await ReadAsync(connection, wanted, cancellation);
+    }
+
+    /// <summary>The first batch of each stream that has no row yet.</summary>
+    public static IReadOnlyList<VerifiedBatch> Missing(IReadOnlyList<VerifiedBatch> batches, Dictionary<StreamKey, StreamPosition> locked) =>
+        [.. batches.Where(b => !locked.ContainsKey(b.Stream)).DistinctBy(b => b.Stream)];
+
+    /// <summary>Opens streams, outside any transaction of the caller; an open stream with nothing in it does no harm.</summary>
+    public static async Task OpenAsync(NpgsqlConnection connection, IReadOnlyList<VerifiedBatch> firsts, CancellationToken cancellation)
+    {
+        var ordered = firsts.OrderBy(b => b.Stream.Gateway, StringComparer.Ordinal).ThenBy(b => b.Stream.Stream).ToList();
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var sql in new[]
         {
-            return [];
+            "INSERT INTO stream (gateway, stream, opened_at) SELECT * FROM unnest($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO stream_projection (gateway, stream) SELECT gateway, stream FROM unnest($1, $2, $3) AS n (gateway, stream, opened_at) ON CONFLICT DO NOTHING",
+        })
+        {
+            var command = new NpgsqlBatchCommand(sql);
+            command.Parameters.Add(new() { Value = ordered.Select(b => b.Stream.Gateway).ToArray() });
+            command.Parameters.Add(new() { Value = ordered.Select(b => b.Stream.Stream).ToArray() });
+            command.Parameters.Add(new() { Value = ordered.Select(b => b.Incoming.ReceivedAt).ToArray() });
+            batch.BatchCommands.Add(command);
         }
 
-        var wanted = own.Keys.Concat(batches.Where(b => b.Predecessor is not null).Select(b => b.Stream with { Stream = b.Predecessor!.Value })).Distinct().ToList();
-        var locked = await ReadAsync(connection, wanted, cancellation);
-        var missing = own.Where(o => !locked.ContainsKey(o.Key)).Select(o => o.Value).ToList();
-        if (missing.Count > 0)
-        {
-            await OpenAsync(connection, missing, cancellation);
-
-            // Locks are let go and taken again in order: a new row may sort before one that is held.
-            locked = await ReadAsync(connection, wanted, cancellation);
-        }
-
-        return locked;
+        await batch.ExecuteNonQueryAsync(cancellation);
     }
 
     /// <summary>The chain hashes that the journal holds at these places.</summary>
@@ -79,26 +89,5 @@ internal static class StreamRows
         }
 
         return positions;
-    }
-
-    private static async Task OpenAsync(NpgsqlConnection connection, List<VerifiedBatch> firsts, CancellationToken cancellation)
-    {
-        var ordered = firsts.OrderBy(b => b.Stream.Gateway, StringComparer.Ordinal).ThenBy(b => b.Stream.Stream).ToList();
-        await using var batch = new NpgsqlBatch(connection);
-        foreach (var sql in new[]
-        {
-            "INSERT INTO stream (gateway, stream, opened_at, predecessor) SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            "INSERT INTO stream_projection (gateway, stream) SELECT gateway, stream FROM unnest($1, $2, $3, $4) AS n (gateway, stream, opened_at, predecessor) ON CONFLICT DO NOTHING",
-        })
-        {
-            var command = new NpgsqlBatchCommand(sql);
-            command.Parameters.Add(new() { Value = ordered.Select(b => b.Stream.Gateway).ToArray() });
-            command.Parameters.Add(new() { Value = ordered.Select(b => b.Stream.Stream).ToArray() });
-            command.Parameters.Add(new() { Value = ordered.Select(b => b.Incoming.ReceivedAt).ToArray() });
-            command.Parameters.Add(new NpgsqlParameter<Guid?[]> { TypedValue = [.. ordered.Select(b => b.Predecessor)] });
-            batch.BatchCommands.Add(command);
-        }
-
-        await batch.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -4,7 +4,6 @@ CREATE TABLE stream (
   gateway text NOT NULL,
   stream uuid NOT NULL,
   opened_at timestamptz NOT NULL,
-  predecessor uuid,
   committed_through bigint NOT NULL DEFAULT 0,
   last_hash bytea NOT NULL DEFAULT '',
   last_received_at timestamptz,
