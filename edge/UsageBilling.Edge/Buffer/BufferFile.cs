@@ -85,7 +85,7 @@ internal sealed class BufferFile : IDisposable
         {
             work(transaction);
         }
-        catch (Exception e) when (e is BufferException or LiteException { ErrorCode: LiteException.FILE_SIZE_EXCEEDED })
+        catch (Exception e) when (e is BufferException || IsLimit(e))
         {
             _engine.Rollback();
             rejected = e;
@@ -106,6 +106,18 @@ internal sealed class BufferFile : IDisposable
 
         return transaction.State;
     }
+
+    /// <summary>What a document takes in the file: LiteDB cuts it into pages and leaves the rest of a page to smaller ones.</summary>
+    public static int SpaceFor(int bytes)
+    {
+        const int usable = 8_100;
+        const int indexNode = 100;
+        return indexNode + (bytes >= usable ? (bytes + usable - 1) / usable * LogStream.PageSize : LogStream.PageSize / (usable / bytes));
+    }
+
+    /// <summary>True when the data file has reached its limit; LiteDB 5.0.20 gives this no error code of its own.</summary>
+    public static bool IsLimit(Exception e) =>
+        e is LiteException lite && (lite.ErrorCode == LiteException.FILE_SIZE_EXCEEDED || lite.Message.StartsWith("Maximum data file size", StringComparison.Ordinal));
 
     /// <summary>Copies the log into the data file: after an fsync that failed, what is in memory only reaches the disk this way.</summary>
     public void Checkpoint() => _engine.Checkpoint();

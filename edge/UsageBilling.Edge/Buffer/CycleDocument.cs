@@ -47,7 +47,7 @@ internal static class CycleDocument
         };
     }
 
-    public static int SizeOf(BsonDocument d) => d["data"].AsBinary.Length + 220;
+    public static int SizeOf(BsonDocument d) => BufferFile.SpaceFor(d["data"].AsBinary.Length + 220);
 
     public static int ReadingsOf(BsonDocument d) => d["n"].AsInt32;
 

@@ -9,12 +9,13 @@ namespace UsageBilling.Edge.Buffer;
 public sealed partial class ReadingBuffer
 {
     /// <summary>Share of the file that documents may fill; the rest is LiteDB's pages and indexes.</summary>
-    private const double ContentShare = 0.7;
+    private const double ContentShare = 0.75;
 
     private const int Page = 128;
+    private long _contentCeiling = long.MaxValue;
     private readonly long[] _thinnedThrough = new long[3];
 
-    /// <summary>True while storing needs thinning: an alarm for the status document.</summary>
+    /// <summary>True from the first thinning until a tenth of the limit is free again: an alarm for the status document.</summary>
     public bool IsFull { get; private set; }
 
     /// <summary>Makes room for a cycle where needed; returns it with the events that tell of it.</summary>
@@ -23,7 +24,7 @@ public sealed partial class ReadingBuffer
         var limit = ContentLimit();
         if (transaction.State.ContentBytes < limit)
         {
-            IsFull = false;
+            IsFull &= transaction.State.ContentBytes > limit - (limit / 10);
             return cycle;
         }
 
@@ -52,7 +53,7 @@ public sealed partial class ReadingBuffer
 
     private long ContentLimit()
     {
-        var limit = (long)(_options.MaxBytes * ContentShare);
+        var limit = Math.Min(_contentCeiling, (long)(_options.MaxBytes * ContentShare));
         if (new DriveInfo(_folder).AvailableFreeSpace >= _options.MinFreeBytes)
         {
             return limit;
@@ -140,18 +141,19 @@ public sealed partial class ReadingBuffer
 
     private static void ReplaceCycle(BufferTransaction transaction, BsonDocument old, SamplingCycle cycle, int level)
     {
-        RemoveUnsealed(transaction, [old]);
         if (cycle.Readings.Count == 0 && cycle.Events.Count == 0)
         {
+            RemoveUnsealed(transaction, [old]);
             return;
         }
 
+        // Updated where it lies: deleting and inserting would need free pages that a full file has not.
         var document = CycleDocument.Make(old["_id"].AsInt64, cycle, level);
         transaction.Put(BufferTransaction.Cycles, document);
         transaction.State = transaction.State with
         {
-            UnsealedReadings = transaction.State.UnsealedReadings + cycle.Readings.Count,
-            ContentBytes = transaction.State.ContentBytes + CycleDocument.SizeOf(document),
+            UnsealedReadings = transaction.State.UnsealedReadings + cycle.Readings.Count - CycleDocument.ReadingsOf(old),
+            ContentBytes = transaction.State.ContentBytes + CycleDocument.SizeOf(document) - CycleDocument.SizeOf(old),
         };
     }
 }

@@ -17,7 +17,13 @@ public sealed partial class ReadingBuffer
         try
         {
             _file ??= OpenFile();
-            if (TryTransact(group) is { } rejected)
+            var rejected = TryTransact(group);
+            if (rejected is not null && BufferFile.IsLimit(rejected))
+            {
+                rejected = MakeRoomAlone() ?? TryTransact(group);
+            }
+
+            if (rejected is not null)
             {
                 RunOneByOne(group, rejected);
             }
@@ -32,6 +38,26 @@ public sealed partial class ReadingBuffer
                 work.Fail(error);
             }
         }
+    }
+
+    /// <summary>
+    /// The file is fuller than the sum of its documents says: takes this for the limit and makes room in a transaction of its own, because
+    /// LiteDB uses freed pages again only after a commit.
+    /// </summary>
+    private Exception? MakeRoomAlone()
+    {
+        _contentCeiling = Math.Min(_contentCeiling, _state.ContentBytes);
+        IReadOnlyList<Protocols.Wire.EventNote> events = [];
+        _state = _file!.Transact(
+            _state,
+            t => events = MakeRoom(t, new SamplingCycle(_clock.Stamp(), [], [])).Events,
+            out var rejected);
+        foreach (var note in rejected is null ? events : [])
+        {
+            Note(note.Kind, note.Detail);
+        }
+
+        return rejected;
     }
 
     /// <summary>One piece of work rejected the group: each stands for itself now.</summary>
@@ -147,7 +173,7 @@ public sealed partial class ReadingBuffer
         }
     }
 
-    private static Exception AsBufferError(Exception e) => e is LiteException { ErrorCode: LiteException.FILE_SIZE_EXCEEDED }
+    private static Exception AsBufferError(Exception e) => BufferFile.IsLimit(e)
         ? new BufferFullException($"the buffer's file has reached its limit: {e.Message}")
         : e;
 }

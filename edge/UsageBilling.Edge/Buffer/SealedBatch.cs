@@ -34,5 +34,5 @@ public sealed record SealedBatch(
     internal static SealedBatch From(BsonDocument d) => new(
         d["seq"].AsInt64, d["stream"].AsGuid, d["body"].AsBinary, d["hash"].AsBinary, d["chain"].AsBinary, d["key"].AsString, d["sig"].AsBinary, d["n"].AsInt32);
 
-    internal static int SizeOf(BsonDocument d) => d["body"].AsBinary.Length + 300;
+    internal static int SizeOf(BsonDocument d) => BufferFile.SpaceFor(d["body"].AsBinary.Length + 300);
 }

@@ -13,16 +13,21 @@ internal sealed class BufferFixture : IDisposable
 {
     public static readonly RegisterKey Import = new("acme", "M1", ObisCode.ActiveImport);
     private readonly string _root = Directory.CreateTempSubdirectory("ub-buffer-").FullName;
+    private readonly ShiftedTime _wall;
     private ReadingBuffer? _buffer;
 
     public BufferFixture(BufferOptions? options = null, bool trusted = true)
     {
         Trusted = trusted;
+        _wall = new ShiftedTime(Time);
         Options = options ?? new BufferOptions { Gateway = "gw-1", Fingerprint = "host-a" };
         NewClock(Guid.Parse("00000000-0000-0000-0000-00000000b001"));
     }
 
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 3, 1, 0, 0, 0, TimeSpan.Zero));
+
+    /// <summary>Sets the wall clock; the monotonic clock does not notice.</summary>
+    public void SetClockBy(TimeSpan shift) => _wall.Shift += shift;
 
     public ECDsa Key { get; set; } = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
@@ -41,7 +46,7 @@ internal sealed class BufferFixture : IDisposable
     public ReadingBuffer Buffer => _buffer ??= ReadingBuffer.Open(Folder, Options, Clock, NullLogger.Instance, OpenLog);
 
     /// <summary>The machine starts again: another boot id, the monotonic clock goes on.</summary>
-    public void NewClock(Guid boot) => Clock = new GatewayClock(Time, () => Trusted, boot);
+    public void NewClock(Guid boot) => Clock = new GatewayClock(_wall, () => Trusted, boot);
 
     public ReadingBuffer Reopen()
     {
@@ -101,5 +106,17 @@ internal sealed class BufferFixture : IDisposable
         Close();
         Key.Dispose();
         Directory.Delete(_root, recursive: true);
+    }
+
+    /// <summary>The fake monotonic clock with a wall clock that can be set.</summary>
+    private sealed class ShiftedTime(TimeProvider inner) : TimeProvider
+    {
+        public TimeSpan Shift { get; set; }
+
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow() + Shift;
+
+        public override long GetTimestamp() => inner.GetTimestamp();
     }
 }
