@@ -27,11 +27,13 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         var ids = new Dictionary<RegisterKey, RegisterId>();
         foreach (var (_, batch) in decoded)
         {
+            // Readings of a register stand together, and comparing with the last one is cheaper than hashing the key.
+            RegisterKey last = default;
             foreach (var reading in batch.Readings)
             {
-                if (!ids.ContainsKey(reading.Register))
+                if (reading.Register != last && !ids.ContainsKey(last = reading.Register))
                 {
-                    ids.Add(reading.Register, reading.Register.Id);
+                    ids.Add(last, last.Id);
                 }
             }
         }
@@ -79,9 +81,17 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         {
             var source = $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}";
             refusals.Clear();
+            KnownRegister? register = null;
+            RegisterKey last = default;
             foreach (var reading in batch.Readings)
             {
-                if (!registers.TryGetValue(ids[reading.Register], out var register))
+                if (reading.Register != last)
+                {
+                    last = reading.Register;
+                    register = registers.GetValueOrDefault(ids[last]);
+                }
+
+                if (register is null)
                 {
                     Count(refusals, reading.Register, Route.UnknownRegister, $"nobody registered {reading.Register}");
                     continue;
@@ -102,9 +112,9 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                 routed.Add(new RoutedReading(register, route, source));
             }
 
-            foreach (var ((register, reason), (count, detail)) in refusals)
+            foreach (var ((refused, reason), (count, detail)) in refusals)
             {
-                _parked.Add(new ParkedReadings(journal.Gateway, journal.Stream, journal.Sequence, register.ToString(), reason, detail, count, now));
+                _parked.Add(new ParkedReadings(journal.Gateway, journal.Stream, journal.Sequence, refused.ToString(), reason, detail, count, now));
             }
         }
 

@@ -34,7 +34,7 @@ internal readonly record struct Route(GridPlace? Place, RegisterSlot Slot, Regis
             return Refuse(ImplausibleValue, $"{reading.Value} is negative");
         }
 
-        if (RegisterDay.Place(reading.At, register.IntervalOn(UtcDay.Of(reading.At))) is { } place)
+        if (RegisterDay.Place(reading.At, register.Grids.Length == 1 ? register.Grids[0].IntervalMinutes : register.IntervalOn(UtcDay.Of(reading.At))) is { } place)
         {
             return new Route(place, new RegisterSlot(value, reading.Quality & RegisterSlot.KnownQuality, place.DistanceMs, false), null, null, null);
         }
@@ -48,7 +48,16 @@ internal readonly record struct Route(GridPlace? Place, RegisterSlot Slot, Regis
     public bool IsBeyondDisplay(KnownRegister register, Instant at)
     {
         var value = Place is null ? Read?.Value : Slot.Value;
-        return register.Installations.Any(i => i.Terms.From <= at && !(i.Terms.To <= at) && value >= i.Terms.Modulus);
+        foreach (var installation in register.Installations)
+        {
+            var terms = installation.Terms;
+            if (value >= terms.Modulus && terms.From <= at && !(terms.To <= at))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static Route Refuse(string reason, string detail) => new(null, default, null, reason, detail);

@@ -11,6 +11,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
 {
     private readonly Dictionary<(RegisterId Register, LocalDate Day), RegisterDay?> _days = [];
     private readonly HashSet<(RegisterId, LocalDate)> _changed = [];
+    private ((RegisterId, LocalDate) Key, RegisterDay Day, bool Changed) _merging;
     private readonly Dictionary<(RegisterId Register, LocalDate Day), List<RegisterPoint>?> _reads = [];
 
     /// <summary>Makes sure that these days are in memory, with the off-grid reads in them.</summary>
@@ -54,11 +55,16 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
     public SlotChange Merge(KnownRegister register, GridPlace place, RegisterSlot slot)
     {
         var key = (register.Id, place.Day);
-        var day = _days[key] ??= new RegisterDay(place.Day, register.IntervalOn(place.Day));
-        // A reading on a grid that the day no longer has cannot come: the grid of a day with readings does not change.
-        var change = day.Merge(place.Slot, slot);
-        if (change != SlotChange.None)
+        if (_merging.Key != key)
         {
+            // The grid of a day with readings does not change, so the stored day is on this one.
+            _merging = (key, _days[key] ??= new RegisterDay(place.Day, register.IntervalOn(place.Day)), false);
+        }
+
+        var change = _merging.Day.Merge(place.Slot, slot);
+        if (change != SlotChange.None && !_merging.Changed)
+        {
+            _merging.Changed = true;
             _changed.Add(key);
         }
 
@@ -87,6 +93,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             rows.Select(r => r.Day.PackQualities()).ToArray(),
             rows.Select(r => r.Day.PackDistances()).ToArray());
         _changed.Clear();
+        _merging = default;
     }
 
     /// <summary>Stores off-grid reads and returns those that were not known. Their days are loaded.</summary>

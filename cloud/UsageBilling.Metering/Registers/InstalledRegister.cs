@@ -24,6 +24,8 @@ public sealed record InstalledRegister(
     long? MaxAdvancePerHour,
     bool IsExchange)
 {
+    private static readonly long[] PowersOfTen = [.. Enumerable.Range(0, 19).Select(n => Enumerable.Repeat(10L, n).Aggregate(1L, (a, b) => a * b))];
+
     /// <summary>10^<see cref="Digits"/>: the display shows values below it.</summary>
     public long Modulus => ModulusOf(Digits);
 
@@ -33,13 +35,7 @@ public sealed record InstalledRegister(
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(digits, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(digits, 18);
-        var modulus = 1L;
-        for (var i = 0; i < digits; i++)
-        {
-            modulus *= 10;
-        }
-
-        return modulus;
+        return PowersOfTen[digits];
     }
 
     /// <summary>
