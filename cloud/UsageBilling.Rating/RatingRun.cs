@@ -19,6 +19,7 @@ internal sealed class RatingRun(RatingInput input)
 /// <summary>One tariff version's part of a period while it is rated: what components may ask, and where they put their lines.</summary>
 internal sealed class SegmentRun
 {
+    private readonly Dictionary<(string Component, int Part), decimal> _billedDemand = [];
     private readonly StreamResult?[] _streams;
     private readonly (TaxClass Class, string Category, decimal Rate)[] _taxes;
 
@@ -41,9 +42,26 @@ internal sealed class SegmentRun
     /// <summary>Where this part's lines begin in the run's.</summary>
     public int FirstLine { get; }
 
+    /// <summary>True when the last billing month of a year, by the month in which it begins, ends with this part.</summary>
+    public bool EndsYear => Ends(12);
+
     public LocalDate From => Plan.Span.From;
 
     public LocalDate To => Plan.Span.To;
+
+    /// <summary>True when the billing month that begins in a month of the year ends with this part.</summary>
+    public bool Ends(int month)
+    {
+        var last = Proration.MonthStart(To.PlusDays(-1), Plan.AnchorDay);
+        return last.Month == month && Proration.MonthEnd(last, Plan.AnchorDay) == To;
+    }
+
+    /// <summary>Keeps the kW that a component billed in a billing month, for others that are billed by it; the highest of its periods counts.</summary>
+    public void SetBilledDemand(string component, int part, decimal kilowatts) =>
+        _billedDemand[(component, part)] = Math.Max(kilowatts, BilledDemand(component, part));
+
+    /// <summary>The kW that a component above billed in a billing month; zero when it billed none.</summary>
+    public decimal BilledDemand(string component, int part) => _billedDemand.GetValueOrDefault((component, part));
 
     /// <summary>The scanned stream of a component; null when it is optional and nothing was measured.</summary>
     public StreamResult? Stream(StreamRef reference, bool optional)

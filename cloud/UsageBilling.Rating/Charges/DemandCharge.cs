@@ -18,10 +18,18 @@ public sealed class DemandCharge : Charge
     private readonly decimal _minimum;
     private readonly QuantityRounding _rounding;
     private readonly DemandLookback? _lookback;
+    private readonly string? _billedBy;
+    private readonly bool _perDay;
+    private readonly Unit _unit;
+    private readonly bool _optional;
 
-    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback)
+    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback, string? billedBy = null, bool perDay = false, Unit? unit = null, bool optional = false)
         : base(head)
     {
+        _unit = unit ?? Unit.Kilowatt;
+        _optional = optional;
+        _billedBy = billedBy;
+        _perDay = perDay;
         _stream = stream;
         _schedule = schedule;
         _ladders = ladders;
@@ -48,6 +56,13 @@ public sealed class DemandCharge : Charge
         var rounding = item.Child("round") is { IsObject: true } round ? QuantityRounding.Read(round) : QuantityRounding.None;
         var lookback = item.Child("lookback") is { IsObject: true } back ? DemandLookback.Read(back) : null;
         var ladders = UsageCharge.ReadPrices(item, schedule);
+        var perDay = item.Choice("per", "month", "month", "day") == "day";
+        var billedBy = item.Text("billedBy");
+        if (billedBy is not null && !context.Ids.Contains(billedBy))
+        {
+            item.Report("billedBy", $"\"{billedBy}\" is not the id of a component above this one");
+        }
+
         item.Done();
         if (item.Problems.Count > before)
         {
@@ -55,12 +70,17 @@ public sealed class DemandCharge : Charge
         }
 
         var stream = context.Binder.Bind(new StreamSpec(measurand, window, rolling), schedule, monthly: true);
-        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback);
+        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay);
     }
 
     internal override void Rate(SegmentRun segment)
     {
-        var stream = segment.Stream(_stream, false)!;
+        if (segment.Stream(_stream, _optional) is not { } stream)
+        {
+            segment.Add(this, _labels[0][0], 0m, _ladders[0].Tiers[0].Price, 1m, new NotMeteredTrace());
+            return;
+        }
+
         for (var part = 0; part < segment.Plan.PartStarts.Count; part++)
         {
             for (var period = 0; period < _ladders.Length; period++)
@@ -79,9 +99,14 @@ public sealed class DemandCharge : Charge
 
         var month = segment.Plan.PartStarts[part].ToYearMonth();
         var measured = Math.Max(0m, BilledUnit.Scale(peak.Value, stream.Exponent - 3) * stream.PerHour);
-        var billed = _rounding.Apply(measured);
-        var (floor, floorReason) = Floor(segment, month);
-        segment.Run.State = segment.Run.State.WithDemand(month, measured);
+        var own = _lookback?.OwnPeak(month, measured) ?? measured;
+        var billed = _rounding.Apply(own);
+        var (floor, floorReason) = Floor(segment, month, part);
+        if (_unit == Unit.Kilowatt)
+        {
+            segment.Run.State = segment.Run.State.WithDemand(month, measured);
+        }
+
         if (floor > billed)
         {
             billed = floor;
@@ -91,12 +116,14 @@ public sealed class DemandCharge : Charge
             floorReason = null;
         }
 
-        var months = segment.Plan.PartMonths[part];
+        segment.SetBilledDemand(Id, part, billed);
+        var months = _perDay ? segment.Plan.PartDays[part] : segment.Plan.PartMonths[part];
         var ladder = _ladders[period];
-        var trace = new DemandTrace(_labels[period][0], measured, billed, peak.At, months, segment.Plan.Span.Zone, floorReason);
+        var ends = ladder.Ends(1m, 0m);
+        var trace = new DemandTrace(_labels[period][0], measured, billed, peak.At, months, _perDay, stream.WindowMinutes, segment.Plan.Span.Zone, floorReason);
         for (var tier = 0; tier < ladder.Tiers.Count; tier++)
         {
-            var kilowatts = ladder.Within(tier, 0m, billed, 1m);
+            var kilowatts = PriceLadder.Within(tier, 0m, billed, ends);
             if (kilowatts != 0m && ladder.Tiers[tier].Price != 0m)
             {
                 segment.Add(this, _labels[period][tier], kilowatts * months, ladder.Tiers[tier].Price, 1m, segment.Plan.PartStarts[part], segment.Plan.PartEnd(part), trace);
@@ -104,8 +131,13 @@ public sealed class DemandCharge : Charge
         }
     }
 
-    private (decimal Kilowatts, string? Reason) Floor(SegmentRun segment, YearMonth month)
+    private (decimal Kilowatts, string? Reason) Floor(SegmentRun segment, YearMonth month, int part)
     {
+        if (_billedBy is not null)
+        {
+            return (segment.BilledDemand(_billedBy, part), $"the billed demand of {_billedBy} counts");
+        }
+
         var floor = _minimum;
         string? reason = $"the least that is billed is {Words.Number(_minimum)} kW";
         if (_lookback?.Floor(segment.Run.State.DemandHistory, month) is { } found && found.Kilowatts > floor)
@@ -120,21 +152,27 @@ public sealed class DemandCharge : Charge
     {
         var text = _schedule is null ? Description : $"{Description}, {_schedule.Labels[period]}";
         var tiered = _ladders[period].Tiers.Count > 1;
-        return new LineLabel(tiered ? $"{text}, tier {tier + 1}" : text, Unit.Kilowatt, Currency, _schedule?.Periods[period], tiered ? tier + 1 : null);
+        return new LineLabel(tiered ? $"{text}, tier {tier + 1}" : text, _unit, Currency, _schedule?.Periods[period], tiered ? tier + 1 : null);
     }
 
-    private sealed class DemandTrace(LineLabel label, decimal measured, decimal billed, Instant at, decimal months, DateTimeZone zone, string? floorReason) : LineTrace
+    private sealed class DemandTrace(LineLabel label, decimal measured, decimal billed, Instant at, decimal months, bool perDay, int minutes, DateTimeZone zone, string? floorReason) : LineTrace
     {
         public override string Formula(ChargeLine line)
         {
             var local = at.InZone(zone).LocalDateTime;
-            var peak = $"highest demand {Words.Number(measured)} kW on {Words.Day(local.Date)} at {local.Hour:00}:{local.Minute:00}";
-            var floor = floorReason is null ? string.Empty : $"; billed {Words.Number(billed)} kW, for {floorReason}";
-            var part = months == 1m ? string.Empty : $"; {Words.Number(months)} months of it";
+            var peak = $"highest demand {Words.Number(measured)} {line.Unit.Symbol}, mean of {minutes} minutes, on {Words.Day(local.Date)} at {local.Hour:00}:{local.Minute:00}";
+            var floor = floorReason is null ? string.Empty : $"; billed {Words.Number(billed)} {line.Unit.Symbol}, for {floorReason}";
+            var part = months == 1m ? string.Empty : $"; for {Words.Number(months)} {(perDay ? "days" : "months")}";
             return $"{Words.Product(line, label.Currency)} ({peak}{floor}{part})";
         }
 
         public override IReadOnlyList<Determinant> Determinants(ChargeLine line) =>
-            [new Determinant(label.Period is null ? "import.peak.kW" : $"import.{label.Period}.peak.kW", measured, Unit.Kilowatt, at)];
+            [new Determinant(label.Period is null ? $"peak.{line.Unit.Symbol}" : $"{label.Period}.peak.{line.Unit.Symbol}", measured, line.Unit, at)];
+    }
+
+    /// <summary>A component that is billed where it is metered says so where it is not.</summary>
+    private sealed class NotMeteredTrace : LineTrace
+    {
+        public override string Formula(ChargeLine line) => $"no {line.Unit.Symbol} was metered: nothing is due";
     }
 }

@@ -32,7 +32,13 @@ public sealed class LimitCharge : Charge
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, minimum ? ChargeKind.Minimum : ChargeKind.Maximum));
         var amount = item.RequiredNumber("amount", minimum ? "the least that is due" : "the most that is due", 0m);
-        var per = item.Choice("per", "month", "month", "day", "period") switch { "day" => LimitPer.Day, "period" => LimitPer.Period, _ => LimitPer.Month };
+        var per = item.Choice("per", "month", "month", "day", "year", "period") switch
+        {
+            "day" => LimitPer.Day,
+            "year" => LimitPer.Year,
+            "period" => LimitPer.Period,
+            _ => LimitPer.Month,
+        };
         var of = ComponentSet.Read(item, context);
         item.Done();
         return item.Problems.Count > before ? null : new LimitCharge(head, amount, minimum, per, of);
@@ -40,15 +46,33 @@ public sealed class LimitCharge : Charge
 
     internal override void Rate(SegmentRun segment)
     {
-        var limit = segment.Tariff.Currency.Round(_amount * (_per switch
+        var key = $"billed:{Id}";
+        var sum = segment.Run.State[key] + _of.Sum(segment);
+        if (_per != LimitPer.Year)
         {
-            LimitPer.Day => segment.Plan.Days,
-            LimitPer.Month => segment.Plan.Months,
-            _ => 1m,
-        }));
-        var billed = segment.Run.State[$"billed:{Id}"];
-        var sum = billed + _of.Sum(segment);
-        var difference = limit - sum;
+            Apply(segment, sum, _amount * (_per switch
+            {
+                LimitPer.Day => segment.Plan.Days,
+                LimitPer.Month => segment.Plan.Months,
+                _ => 1m,
+            }));
+            return;
+        }
+
+        // A year's limit is held against the whole year when it ends, and against the part of it that was billed.
+        var yearsKey = $"years:{Id}";
+        var years = segment.Run.State[yearsKey] + segment.Plan.Years;
+        var ends = segment.EndsYear;
+        segment.Run.State = segment.Run.State.With(key, ends ? 0m : sum).With(yearsKey, ends ? 0m : years);
+        if (ends)
+        {
+            Apply(segment, sum, _amount * Math.Min(years, 1m));
+        }
+    }
+
+    private void Apply(SegmentRun segment, decimal sum, decimal limit)
+    {
+        var difference = segment.Tariff.Currency.Round(limit) - sum;
         if (_minimum ? difference > 0m : difference < 0m)
         {
             segment.Add(this, _label, 1m, difference, 1m);
@@ -61,5 +85,6 @@ internal enum LimitPer
 {
     Month,
     Day,
+    Year,
     Period,
 }

@@ -59,18 +59,18 @@ internal sealed class ComponentSet
 
     public ComponentSet(IEnumerable<string>? ids) => _ids = ids is null ? null : [.. ids];
 
-    public static ComponentSet Read(StrictObject item, ChargeContext context)
+    public static ComponentSet Read(StrictObject item, ChargeContext context, string field = "of")
     {
-        if (!item.Has("of"))
+        if (!item.Has(field))
         {
-            item.Ignore("of");
+            item.Ignore(field);
             return new ComponentSet(null);
         }
 
-        var ids = item.Texts("of");
+        var ids = item.Texts(field);
         foreach (var id in ids.Where(id => !context.Ids.Contains(id)))
         {
-            item.Report("of", $"\"{id}\" is not the id of a component above this one");
+            item.Report(field, $"\"{id}\" is not the id of a component above this one");
         }
 
         return new ComponentSet(ids);

@@ -11,7 +11,8 @@ namespace UsageBilling.Rating.Charges;
 /// <param name="Price">Price of a unit or block.</param>
 /// <param name="Flat">Amount due once.</param>
 /// <param name="Block">Units in a block; null when single units are priced.</param>
-public readonly record struct PriceTier(decimal? UpTo, decimal Price, decimal Flat, decimal? Block);
+/// <param name="UpToPerKw">Upper end in units per billed kW (hours of use); with <paramref name="UpTo"/>, the lower of both.</param>
+public readonly record struct PriceTier(decimal? UpTo, decimal Price, decimal Flat, decimal? Block, decimal? UpToPerKw = null);
 
 /// <summary>Tiers of rising quantities; the last one has no upper end, so that no unit stays unpriced.</summary>
 public sealed class PriceLadder
@@ -20,6 +21,8 @@ public sealed class PriceLadder
 
     /// <summary>The tiers, lowest first.</summary>
     public IReadOnlyList<PriceTier> Tiers { get; }
+
+    internal bool PerKilowatt => Tiers.Any(tier => tier.UpToPerKw is not null);
 
     internal bool IsFlat => Tiers.Count == 1 && Tiers[0].Block is null && Tiers[0].Flat == 0m;
 
@@ -58,6 +61,7 @@ public sealed class PriceLadder
     private static void ReadTier(StrictObject item, List<PriceTier> tiers, bool last)
     {
         var upTo = item.Number("upTo", 0m);
+        var perKw = item.Number("upToPerKw", 0m);
         var price = item.Number("price");
         var flat = item.Number("flat");
         var block = item.Number("block", 0.000001m);
@@ -67,42 +71,65 @@ public sealed class PriceLadder
             item.Report("price", "is missing; give the price of a unit (0 if it is free) or a flat amount");
         }
 
-        if (last && upTo is not null)
+        var end = upTo ?? perKw;
+        if (last && end is not null)
         {
-            item.Report("upTo", $"the last tier ends at {upTo}: what lies above would stay unpriced; leave \"upTo\" out of the last tier");
+            item.Report(upTo is null ? "upToPerKw" : "upTo", $"the last tier ends at {end}: what lies above would stay unpriced; leave the end out of the last tier");
         }
-        else if (!last && upTo is null && !item.Has("upTo"))
+        else if (!last && end is null && !item.Has("upTo") && !item.Has("upToPerKw"))
         {
             item.Report("upTo", "is missing; only the last tier has no upper end");
         }
-        else if (!last && tiers.Count > 0 && upTo <= tiers[^1].UpTo)
+        else if (!last && tiers.Count > 0 && tiers[^1].UpToPerKw == perKw && upTo <= tiers[^1].UpTo)
         {
             item.Report("upTo", $"{upTo} is not above {tiers[^1].UpTo}, the end of the tier before; put tiers in rising order");
         }
+        else if (!last && tiers.Count > 0 && perKw < tiers[^1].UpToPerKw)
+        {
+            item.Report("upToPerKw", $"{perKw} is below {tiers[^1].UpToPerKw}, the end of the tier before; put tiers in rising order");
+        }
+        else if (!last && tiers.Count > 0 && upTo is null && tiers[^1].UpTo is null && perKw <= tiers[^1].UpToPerKw)
+        {
+            item.Report("upToPerKw", $"{perKw} is not above {tiers[^1].UpToPerKw}, the end of the tier before; put tiers in rising order");
+        }
 
-        tiers.Add(new PriceTier(last ? null : upTo ?? decimal.MaxValue, price ?? 0m, flat ?? 0m, block));
+        tiers.Add(new PriceTier(upTo, price ?? 0m, flat ?? 0m, block, perKw));
+    }
+
+    /// <summary>The cumulative upper ends for one period: ends in units times <paramref name="scale"/>, ends per kW times <paramref name="kilowatts"/>.</summary>
+    internal decimal[] Ends(decimal scale, decimal kilowatts)
+    {
+        var ends = new decimal[Tiers.Count];
+        var floor = 0m;
+        for (var tier = 0; tier < ends.Length - 1; tier++)
+        {
+            var byUnits = Tiers[tier].UpTo is { } upTo ? upTo * scale : decimal.MaxValue;
+            var byPower = Tiers[tier].UpToPerKw is { } perKw ? perKw * kilowatts : decimal.MaxValue;
+            floor = Math.Max(floor, Math.Min(byUnits, byPower));
+            ends[tier] = floor;
+        }
+
+        ends[^1] = decimal.MaxValue;
+        return ends;
     }
 
     /// <summary>The tier that holds a cumulative quantity: the first whose end is not below it.</summary>
-    internal int TierOf(decimal cumulative, decimal scale)
+    internal static int TierOf(decimal cumulative, ReadOnlySpan<decimal> ends)
     {
-        for (var tier = 0; tier < Tiers.Count - 1; tier++)
+        var tier = 0;
+        while (cumulative > ends[tier])
         {
-            if (cumulative <= Tiers[tier].UpTo * scale)
-            {
-                return tier;
-            }
+            tier++;
         }
 
-        return Tiers.Count - 1;
+        return tier;
     }
 
-    /// <summary>How much of (<paramref name="from"/>, <paramref name="to"/>] lies in a tier whose ends are multiplied by <paramref name="scale"/>.</summary>
-    internal decimal Within(int tier, decimal from, decimal to, decimal scale)
+    /// <summary>How much of (<paramref name="from"/>, <paramref name="to"/>] lies in a tier.</summary>
+    internal static decimal Within(int tier, decimal from, decimal to, ReadOnlySpan<decimal> ends)
     {
-        var low = tier == 0 ? decimal.MinValue : Tiers[tier - 1].UpTo!.Value * scale;
-        var high = tier == Tiers.Count - 1 ? decimal.MaxValue : Tiers[tier].UpTo!.Value * scale;
-        return Math.Clamp(to, low, high) - Math.Clamp(from, low, high);
+        var low = tier == 0 ? decimal.MinValue : ends[tier - 1];
+        return Math.Clamp(to, low, ends[tier]) - Math.Clamp(from, low, ends[tier]);
     }
 
     private readonly struct NumberAt(string path, List<Problem> problems)

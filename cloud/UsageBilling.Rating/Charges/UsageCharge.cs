@@ -57,10 +57,12 @@ public sealed class UsageCharge : Charge
     private readonly TierAllocation _allocation;
     private readonly decimal _priceBase;
     private readonly int _sign;
+    private readonly BilledDemand? _demand;
 
-    internal UsageCharge(ChargeHead head, UsageQuantity quantity, PriceLadder[] ladders, TierMode mode, TierBasis basis, TierAllocation allocation, decimal priceBase, int sign)
+    internal UsageCharge(ChargeHead head, UsageQuantity quantity, PriceLadder[] ladders, TierMode mode, TierBasis basis, TierAllocation allocation, decimal priceBase, int sign, BilledDemand? demand)
         : base(head)
     {
+        _demand = demand;
         _quantity = quantity;
         _ladders = ladders;
         _mode = mode;
@@ -78,7 +80,7 @@ public sealed class UsageCharge : Charge
         var export = item.Text("measure", 80) is "export" && !item.Has("category");
         var kind = ChargeCategory.Read(item, export ? ChargeKind.Export : ChargeKind.Energy);
         var head = context.Head(item, kind);
-        var quantity = UsageQuantity.Read(item, context);
+        var quantity = UsageQuantity.Read(item, context, head.Id);
         var mode = item.Choice("tierMode", "graduated", "graduated", "volume") == "volume" ? TierMode.Volume : TierMode.Graduated;
         var basis = item.Choice("tierBasis", "month", "month", "day", "year", "period") switch
         {
@@ -96,10 +98,16 @@ public sealed class UsageCharge : Charge
         var priceBase = item.Number("priceBase", 0.000001m) ?? 1m;
         var credit = item.Flag("credit") ?? false;
         var ladders = ReadPrices(item, quantity.Schedule);
+        if (quantity.IsNet && allocation == TierAllocation.Chronological)
+        {
+            item.Report("tierAllocation", "net metering balances a whole period, which has no order of time; write \"proportional\" or \"per-period\"");
+        }
+
+        var demand = BilledDemand.Read(item, context, ladders.Any(ladder => ladder.PerKilowatt));
         item.Done();
         return item.Problems.Count > before
             ? null
-            : new UsageCharge(head, quantity, ladders, mode, basis, allocation, priceBase, credit ? -1 : 1);
+            : new UsageCharge(head, quantity, ladders, mode, basis, allocation, priceBase, credit ? -1 : 1, demand);
     }
 
     internal static PriceLadder[] ReadPrices(StrictObject item, Schedule? schedule)
@@ -175,10 +183,10 @@ public sealed class UsageCharge : Charge
         }
 
         var opening = Opening(segment, total);
-        var scale = Scale(segment);
+        var ends = Ends(segment);
         if (_allocation == TierAllocation.Chronological && periods > 1)
         {
-            RateChronologically(segment, quantities, total, opening, scale);
+            RateChronologically(segment, quantities, total, opening, ends);
             return;
         }
 
@@ -186,25 +194,37 @@ public sealed class UsageCharge : Charge
         {
             if (_allocation == TierAllocation.PerPeriod || periods == 1)
             {
-                RateLadder(segment, period, quantities[period], quantities[period], periods == 1 ? opening : 0m, scale);
+                RateLadder(segment, period, quantities[period], quantities[period], periods == 1 ? opening : 0m, ends[period]);
             }
             else
             {
-                RateLadder(segment, period, quantities[period], total, opening, scale);
+                RateLadder(segment, period, quantities[period], total, opening, ends[period]);
             }
         }
+    }
+
+    private decimal[][] Ends(SegmentRun segment)
+    {
+        var scale = Scale(segment);
+        var kilowatts = _demand?.Of(segment) ?? 0m;
+        var ends = new decimal[_ladders.Length][];
+        for (var period = 0; period < ends.Length; period++)
+        {
+            ends[period] = period > 0 && ReferenceEquals(_ladders[period], _ladders[period - 1]) ? ends[period - 1] : _ladders[period].Ends(scale, kilowatts);
+        }
+
+        return ends;
     }
 
     /// <summary>
     /// Prices a period's quantity on its ladder at the place of the whole quantity: a tier's part of the whole is
     /// multiplied by the period's share, the last tier reached takes what rounding leaves.
     /// </summary>
-    private void RateLadder(SegmentRun segment, int period, decimal quantity, decimal whole, decimal opening, decimal scale)
+    private void RateLadder(SegmentRun segment, int period, decimal quantity, decimal whole, decimal opening, decimal[] ends)
     {
-        var ladder = _ladders[period];
         if (_mode == TierMode.Volume)
         {
-            var reached = ladder.TierOf(opening + whole, scale);
+            var reached = PriceLadder.TierOf(opening + whole, ends);
             AddUnits(segment, period, reached, quantity);
             AddFlat(segment, period, reached);
             return;
@@ -212,15 +232,15 @@ public sealed class UsageCharge : Charge
 
         if (whole == 0m)
         {
-            AddUnits(segment, period, ladder.TierOf(opening, scale), quantity);
+            AddUnits(segment, period, PriceLadder.TierOf(opening, ends), quantity);
             return;
         }
 
         var left = quantity;
-        var last = ladder.TierOf(Math.Max(opening, opening + whole), scale);
+        var last = PriceLadder.TierOf(Math.Max(opening, opening + whole), ends);
         for (var tier = 0; tier <= last; tier++)
         {
-            var within = ladder.Within(tier, opening, opening + whole, scale);
+            var within = PriceLadder.Within(tier, opening, opening + whole, ends);
             if (within == 0m)
             {
                 continue;
@@ -236,23 +256,22 @@ public sealed class UsageCharge : Charge
     }
 
     /// <summary>Fills tiers run by run; inside a run the period does not change, so a tier's end cuts it exactly.</summary>
-    private void RateChronologically(SegmentRun segment, ReadOnlySpan<decimal> quantities, decimal total, decimal opening, decimal scale)
+    private void RateChronologically(SegmentRun segment, ReadOnlySpan<decimal> quantities, decimal total, decimal opening, decimal[][] ends)
     {
         var deepest = _ladders.Max(ladder => ladder.Tiers.Count);
         var filled = new decimal[_ladders.Length, deepest];
         var position = opening;
         foreach (var (period, amount) in _quantity.InOrder(segment, quantities))
         {
-            var ladder = _ladders[period];
             if (_mode == TierMode.Volume)
             {
-                filled[period, ladder.TierOf(opening + total, scale)] += amount;
+                filled[period, PriceLadder.TierOf(opening + total, ends[period])] += amount;
             }
             else
             {
-                for (var tier = 0; tier < ladder.Tiers.Count; tier++)
+                for (var tier = 0; tier < ends[period].Length; tier++)
                 {
-                    filled[period, tier] += ladder.Within(tier, position, position + amount, scale);
+                    filled[period, tier] += PriceLadder.Within(tier, position, position + amount, ends[period]);
                 }
             }
 
@@ -352,8 +371,16 @@ public sealed class UsageCharge : Charge
             TierBasis.Year => " a year",
             _ => string.Empty,
         };
-        var low = tier == 0 ? "0" : Words.Number(ladder.Tiers[tier - 1].UpTo!.Value);
-        var range = ladder.Tiers[tier].UpTo is { } high ? $"from {low} to {Words.Number(high)} {symbol}{per}" : $"above {low} {symbol}{per}";
+        string End(PriceTier step) => step switch
+        {
+            { UpTo: { } most, UpToPerKw: { } hours } => $"{Words.Number(most)} {symbol}{per}, at most {Words.Number(hours)} {symbol}/kW",
+            { UpToPerKw: { } hours } => $"{Words.Number(hours)} {symbol}/kW",
+            _ => $"{Words.Number(step.UpTo!.Value)} {symbol}{per}",
+        };
+        var before = tier == 0 ? default : ladder.Tiers[tier - 1];
+        var low = tier == 0 ? "0" : End(before);
+        var from = before is { UpTo: { } units, UpToPerKw: null } ? Words.Number(units) : low;
+        var range = tier < ladder.Tiers.Count - 1 ? $"from {from} to {End(ladder.Tiers[tier])}" : $"above {low}";
         return _mode == TierMode.Volume ? $"the whole quantity lies {range}" : $"the part {range}";
     }
 }

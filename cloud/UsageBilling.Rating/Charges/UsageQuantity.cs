@@ -17,9 +17,11 @@ internal sealed class UsageQuantity
     private readonly decimal _divideBy;
     private readonly decimal _free;
     private readonly bool _optional;
+    private readonly NetMetering? _net;
 
-    private UsageQuantity(StreamRef stream, string measure, BilledUnit unit, Schedule? schedule, GasConversion? gas, QuantityRounding rounding, decimal divideBy, decimal free, bool optional)
+    private UsageQuantity(StreamRef stream, string measure, BilledUnit unit, Schedule? schedule, GasConversion? gas, QuantityRounding rounding, decimal divideBy, decimal free, bool optional, NetMetering? net)
     {
+        _net = net;
         _stream = stream;
         _measure = measure;
         Unit = unit;
@@ -35,10 +37,13 @@ internal sealed class UsageQuantity
 
     public Schedule? Schedule { get; }
 
-    public static UsageQuantity Of(StreamBinder binder, Measurand measurand, BilledUnit unit, Schedule? schedule, bool optional = false) =>
-        new(binder.Bind(new StreamSpec(measurand, 0, false), schedule), Tariffs.Measure.NameOf(measurand), unit, schedule, null, QuantityRounding.None, 1m, 0m, optional);
+    /// <summary>True when export is taken off import before it is priced.</summary>
+    public bool IsNet => _net is not null;
 
-    public static UsageQuantity Read(StrictObject item, ChargeContext context)
+    public static UsageQuantity Of(StreamBinder binder, Measurand measurand, BilledUnit unit, Schedule? schedule, bool optional = false, NetMetering? net = null) =>
+        new(binder.Bind(new StreamSpec(measurand, 0, false), schedule), Tariffs.Measure.NameOf(measurand), unit, schedule, null, QuantityRounding.None, 1m, 0m, optional, net);
+
+    public static UsageQuantity Read(StrictObject item, ChargeContext context, string component)
     {
         var measure = item.Choice("measure", "import", [.. Tariffs.Measure.All]);
         var measurand = Tariffs.Measure.Find(measure)!.Value;
@@ -54,8 +59,19 @@ internal sealed class UsageQuantity
         var divideBy = item.Number("divideBy", 0.000001m) ?? 1m;
         var free = item.Number("freeUnits", 0m) ?? 0m;
         var optional = item.Flag("optional") ?? false;
+        NetMetering? net = null;
+        if (item.Flag("net") == true)
+        {
+            if (measure != "import")
+            {
+                item.Report("net", "takes export off import; set \"measure\" to \"import\" or remove it");
+            }
+
+            net = new NetMetering(component, context.Binder, schedule);
+        }
+
         var stream = context.Binder.Bind(new StreamSpec(measurand, 0, false), schedule);
-        return new UsageQuantity(stream, measure, unit, schedule, gas, rounding, divideBy, free, optional);
+        return new UsageQuantity(stream, measure, unit, schedule, gas, rounding, divideBy, free, optional, net);
     }
 
     public string DeterminantName(string? period) =>
@@ -67,6 +83,12 @@ internal sealed class UsageQuantity
         if (segment.Stream(_stream, _optional) is not { } stream)
         {
             return false;
+        }
+
+        if (_net is not null)
+        {
+            _net.Measure(segment, stream, _stream, Unit, quantities);
+            return true;
         }
 
         for (var period = 0; period < quantities.Length; period++)

@@ -30,6 +30,7 @@ internal sealed class SegmentPlan
         }
 
         PartStarts = parts;
+        PartDays = [.. parts.Select((from, i) => BilledDays(new LocalPeriod(from, i + 1 < parts.Count ? parts[i + 1] : span.To, span.Zone)))];
         PartMonths = [.. parts.Select((from, i) => Proration.Months(tariff.Proration, from, i + 1 < parts.Count ? parts[i + 1] : span.To, anchorDay))];
     }
 
@@ -52,6 +53,9 @@ internal sealed class SegmentPlan
 
     /// <summary>How much of a month each of them is.</summary>
     public decimal[] PartMonths { get; }
+
+    /// <summary>Days of each of them.</summary>
+    public int[] PartDays { get; }
 
     public LocalDate PartEnd(int part) => part + 1 < PartStarts.Count ? PartStarts[part + 1] : Span.To;
 
@@ -84,7 +88,7 @@ internal sealed class SegmentPlan
     private RunPlan Compile(int stream, int intervalMinutes)
     {
         var spec = _tariff.Streams[stream].Spec;
-        var asIs = spec.WindowMinutes == 0 || spec.WindowMinutes == intervalMinutes;
+        var asIs = spec.Wants(intervalMinutes);
         var members = asIs ? _tariff.SharedStreams(stream, intervalMinutes).Select(member => _tariff.Streams[member.Stream]).ToList() : [_tariff.Streams[stream]];
         IReadOnlyList<LocalDate> parts = members.Exists(member => member.Monthly) ? PartStarts : [Span.From];
         return new RunPlanCompiler(_tariff.Calendar, [.. members.SelectMany(member => member.Schedules)], Span, intervalMinutes, !asIs, parts, _events).Compile();

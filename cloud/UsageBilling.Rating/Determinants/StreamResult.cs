@@ -65,6 +65,24 @@ internal sealed class StreamResult
         return sum;
     }
 
+    /// <summary>Length of the intervals or windows.</summary>
+    public int WindowMinutes => _minutes;
+
+    /// <summary>The quantity of the interval that holds an instant, or null outside the span.</summary>
+    public long? At(Instant instant)
+    {
+        if (instant < _start)
+        {
+            return null;
+        }
+
+        var index = (instant - _start).BclCompatibleTicks / NodaConstants.TicksPerMinute / _plan.IntervalMinutes;
+        return index < _plan.Length ? _data.Span[(int)index] : null;
+    }
+
+    /// <summary>Whether a period occurs in the span at all.</summary>
+    public bool Occurs(StreamRef reference, int period) => _plan.CellsOf(reference.Slot + _slotOffset, period).Length > 0;
+
     public long Total()
     {
         var total = 0L;

@@ -9,8 +9,13 @@ namespace UsageBilling.Rating.Determinants;
 /// </summary>
 /// <param name="Measurand">What is measured.</param>
 /// <param name="WindowMinutes">0 for the intervals as they are, else 15, 30 or 60.</param>
-/// <param name="Rolling">A window ends at every interval instead of every window length.</param>
-internal readonly record struct StreamSpec(Measurand Measurand, int WindowMinutes, bool Rolling);
+/// <param name="Rolling">A window begins at every interval instead of every window length.</param>
+/// <param name="Coarser">Intervals longer than the window are taken as they are instead of being refused.</param>
+internal readonly record struct StreamSpec(Measurand Measurand, int WindowMinutes, bool Rolling, bool Coarser = false)
+{
+    /// <summary>Whether the intervals themselves are what is wanted.</summary>
+    public bool Wants(int intervalMinutes) => WindowMinutes == 0 || WindowMinutes == intervalMinutes || (Coarser && WindowMinutes < intervalMinutes);
+}
 
 /// <summary>A component's place in the tariff's streams: which stream, and which of the schedules laid over it.</summary>
 internal readonly record struct StreamRef(int Stream, int Slot, int PeriodCount);

@@ -44,8 +44,8 @@ internal static class UsageStreams
         var spec = tariff.Streams[stream].Spec;
         var data = Slice(profile, plan, spec.Measurand);
         var interval = profile.IntervalMinutes;
-        var window = spec.WindowMinutes == 0 ? interval : spec.WindowMinutes;
-        if (window == interval)
+        var window = spec.WindowMinutes;
+        if (spec.Wants(interval))
         {
             // Windows as long as the interval are the intervals: one pass answers both.
             var runs = plan.Runs(stream, interval);

@@ -93,7 +93,7 @@ public sealed class Tariff
         for (var other = 0; other < Streams.Length; other++)
         {
             var spec = Streams[other].Spec;
-            if (spec.Measurand == Streams[stream].Spec.Measurand && (spec.WindowMinutes == 0 || spec.WindowMinutes == intervalMinutes))
+            if (spec.Measurand == Streams[stream].Spec.Measurand && spec.Wants(intervalMinutes))
             {
                 yield return (other, offset);
                 offset += Streams[other].Schedules.Count;

@@ -107,6 +107,32 @@ public sealed class Schedule
     /// <summary>The windows of a kind of day, in order, the last one ending at minute 1440.</summary>
     internal ScheduleWindow[] Day(int season, int dayType) => _days[season][dayType];
 
+    /// <summary>
+    /// The period that takes the hours of <paramref name="period"/> in a season where it does not occur: the one at the
+    /// minute where it begins on the first kind of day that has it. The same period where it never occurs at all.
+    /// </summary>
+    internal int SuccessorOf(int period, int season)
+    {
+        for (var other = 0; other < _days.Length; other++)
+        {
+            for (var dayType = 0; dayType < _days[other].Length; dayType++)
+            {
+                var start = 0;
+                foreach (var window in _days[other][dayType])
+                {
+                    if (window.Period == period)
+                    {
+                        return Array.Find(_days[season][dayType], candidate => candidate.EndMinute > start).Period;
+                    }
+
+                    start = window.EndMinute;
+                }
+            }
+        }
+
+        return period;
+    }
+
     /// <summary>Position of a period, or −1.</summary>
     internal int IndexOf(string period)
     {

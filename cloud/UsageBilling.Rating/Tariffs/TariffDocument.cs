@@ -18,7 +18,7 @@ public static class TariffDocument
 
     private const string Format = "usage-billing/tariff.v1";
 
-    private static readonly string[] Kinds = ["standing", "usage", "demand", "percentage", "minimum", "maximum"];
+    private static readonly string[] Kinds = ["standing", "usage", "demand", "percentage", "minimum", "maximum", "credit-carry", "true-up", "coincident"];
 
     /// <summary>Reads a UTF-8 document and lists everything that is wrong with it.</summary>
     public static TariffParse Parse(ReadOnlyMemory<byte> json)
@@ -168,6 +168,9 @@ public static class TariffDocument
             "usage" => UsageCharge.Read(item, context),
             "demand" => DemandCharge.Read(item, context),
             "percentage" => PercentageCharge.Read(item, context),
+            "credit-carry" => CreditCarryCharge.Read(item, context),
+            "coincident" => CoincidentCharge.Read(item, context),
+            "true-up" => TrueUpCharge.Read(item, context),
             "minimum" => LimitCharge.Read(item, context, minimum: true),
             _ => LimitCharge.Read(item, context, minimum: false),
         };
