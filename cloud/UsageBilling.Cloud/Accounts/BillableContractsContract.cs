@@ -70,7 +70,7 @@ public static class BillableContracts
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var pairs = await AccountRows.ListAsync(
-            connection, "SELECT account_id, supplier_id FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, accounts.ToArray());
+            connection, "SELECT account_id, supplier_id FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, (object)accounts.ToArray());
         return pairs.ToDictionary(p => p.Item1, p => p.Item2);
     }
 

@@ -1,3 +1,6 @@
+using Npgsql;
+using UsageBilling.Cloud.Api;
+
 namespace UsageBilling.Cloud.Gateways;
 
 /// <summary>Registers gateways with the host.</summary>
@@ -11,6 +14,10 @@ internal static class GatewayRegistration
         builder.Services.AddSingleton<Enrolment>();
     }
 
-    public static void MapGateways(this WebApplication app) =>
+    public static void MapGateways(this WebApplication app)
+    {
         app.MapPost("/api/v1/gateways/{gateway}/enroll", EnrolEndpoint.EnrolAsync).WithName("EnrolGateway").WithTags("Gateways");
+        app.MapReadApi("Gateways").MapGet("/gateways", async (NpgsqlDataSource source, CancellationToken cancellation) =>
+            TypedResults.Ok(await GatewayOverview.ReadAsync(source, cancellation))).WithSummary("Gateways as people watch them: state, position, what is parked and refused.");
+    }
 }

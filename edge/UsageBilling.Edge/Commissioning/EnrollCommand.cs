@@ -28,7 +28,21 @@ public static class EnrollCommand
     public static Command Build()
     {
         var config = CheckCommand.ConfigOption();
-        var cloud = new Option<Uri>("--cloud") { Description = "the cloud's address, for example https://cloud.example", Required = true };
+        var cloud = new Option<Uri?>("--cloud")
+        {
+            Description = "the cloud's address, for example https://cloud.example",
+            Required = true,
+            CustomParser = result =>
+            {
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps))
+                {
+                    return address;
+                }
+
+                result.AddError($"--cloud '{result.Tokens[0].Value}' is not an address like https://cloud.example");
+                return null;
+            },
+        };
         var token = new Option<string>("--token") { Description = "the one-time token that 'usage-cloud enroll GATEWAY' printed", Required = true };
         var command = new Command("enroll", "make a key and register it with the cloud; again to renew it") { config, cloud, token };
         command.SetAction(async (parse, cancellationToken) =>
@@ -40,7 +54,7 @@ public static class EnrollCommand
                 return 1;
             }
 
-            using var http = new HttpClient { BaseAddress = parse.GetRequiredValue(cloud), Timeout = Patience };
+            using var http = new HttpClient { BaseAddress = parse.GetRequiredValue(cloud)!, Timeout = Patience };
             var problem = await Run(http, loaded.Configuration!.Gateway, loaded.Configuration.StateFolder, parse.GetRequiredValue(token), cancellationToken);
             if (problem is not null)
             {
