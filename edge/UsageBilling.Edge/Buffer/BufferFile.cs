@@ -87,7 +87,10 @@ internal sealed class BufferFile : IDisposable
         }
         catch (Exception e) when (e is BufferException || IsLimit(e))
         {
+            // A rollback may give new pages back in a confirmed transaction of its own. A checkpoint waits for the queue, so that this
+            // is not taken for the confirmation of the next commit.
             _engine.Rollback();
+            _engine.Checkpoint();
             rejected = e;
             return state;
         }
@@ -143,7 +146,9 @@ internal sealed class BufferFile : IDisposable
             engine = new LiteEngine(new EngineSettings { Filename = data, LogStream = log });
             if (engine.Pragma(Pragmas.LIMIT_SIZE).AsInt64 != limitBytes)
             {
+                // Waited for like any commit: its confirmation must not be taken for that of the first cycle.
                 engine.Pragma(Pragmas.LIMIT_SIZE, limitBytes);
+                log.AwaitConfirmed(0, SyncAtMost);
             }
 
             return new BufferFile(engine, log) { Found = Check(engine) };
