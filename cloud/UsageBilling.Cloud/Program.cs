@@ -5,6 +5,7 @@ using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Provisioning;
+using UsageBilling.Cloud.Verification;
 using UsageBilling.Cloud.SignIn;
 
 var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
@@ -14,6 +15,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     EnrollCommand.Build(),
     ProvisionCommand.Build(),
     BillCommand.Build(),
+    VerifyCommand.Build(),
     TokenCommand.Build(),
     UserCommand.Build(),
 };

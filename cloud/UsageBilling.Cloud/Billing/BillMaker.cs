@@ -49,7 +49,7 @@ internal static class BillMaker
     public static MadeBill Make(BillSources sources, RatePlans plans, string tzdbVersion)
     {
         var problems = new List<string>();
-        var parameters = ContractInputs.Read(sources.Contract.Contract.Parameters, sources.Previous?.Closing ?? RatingState.Empty, problems);
+        var parameters = ContractInputs.Read(ContractInputs.Named(sources.Contract.Contract.Parameters), sources.Previous?.Closing ?? RatingState.Empty, problems);
         if (problems.Count > 0)
         {
             throw new Rating.Tariffs.RatingInputException($"contract {sources.Key.Contract}", string.Join("; ", problems));

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NodaTime;
 using NodaTime.Text;
@@ -11,25 +11,25 @@ namespace UsageBilling.Cloud.Billing;
 /// <summary>The parameters of a stored contract as rating takes them: <c>contractedKilowatts</c>, <c>taxStatus</c>, <c>eventDays</c>.</summary>
 internal static class ContractInputs
 {
-    /// <summary>Reads the parameters; what is wrong is added to the problems.</summary>
-    public static ContractParameters Read(JsonObject parameters, RatingState opening, List<string> problems)
+    /// <summary>Reads the parameters as a bill names them, so that a bill can be rated again from itself; what is wrong is added to the problems.</summary>
+    public static ContractParameters Read(IEnumerable<BillParameter> parameters, RatingState opening, List<string> problems)
     {
         var result = ContractParameters.None with { Opening = opening };
         foreach (var (name, value) in parameters)
         {
             switch (name)
             {
-                case "contractedKilowatts" when value is JsonValue && value.GetValueKind() == JsonValueKind.Number && value.GetValue<decimal>() > 0:
-                    result = result with { ContractedKilowatts = value.GetValue<decimal>() };
+                case "contractedKilowatts" when decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var kilowatts) && kilowatts > 0:
+                    result = result with { ContractedKilowatts = kilowatts };
                     break;
-                case "taxStatus" when value is JsonValue && Enum.TryParse<TaxStatus>(value.ToString().Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var status):
+                case "taxStatus" when Enum.TryParse<TaxStatus>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var status):
                     result = result with { TaxStatus = status };
                     break;
-                case "eventDays" when value is JsonObject days && Days(days) is { } events:
+                case "eventDays" when value.StartsWith('{') && Days(JsonNode.Parse(value)!.AsObject()) is { } events:
                     result = result with { EventDays = events };
                     break;
                 default:
-                    problems.Add($"parameter {name} = {value?.ToJsonString()}: known are contractedKilowatts (a number above 0), taxStatus (standard, exempt, reverse-charge, out-of-scope) and eventDays ({{name: [dates]}})");
+                    problems.Add($"parameter {name} = {value}: known are contractedKilowatts (a number above 0), taxStatus (standard, exempt, reverse-charge, out-of-scope) and eventDays ({{name: [dates]}})");
                     break;
             }
         }

@@ -1,0 +1,146 @@
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+using UsageBilling.Invoicing.Documents.Ubl;
+using UsageBilling.Invoicing.Invoices;
+using UsageBilling.Invoicing.Ledger;
+
+namespace UsageBilling.Cloud.Verification;
+
+/// <summary>Every invoice says what its bill said, is posted as it says, and its documents are the ones that were stored.</summary>
+internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connection)
+{
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var postings = await InvoicesAsync(cancellationToken);
+        await LedgerAsync(postings, cancellationToken);
+        await DocumentsAsync(cancellationToken);
+    }
+
+    private async Task<Dictionary<string, LedgerPosting>> InvoicesAsync(CancellationToken cancellationToken)
+    {
+        var postings = new Dictionary<string, LedgerPosting>(StringComparer.Ordinal);
+        await foreach (var row in Verification.RowsAsync(
+            connection,
+            """
+            SELECT i.invoice_number, i.kind, i.snapshot, i.hash, i.total, b.content_hash, b.state, b.cancel_reason
+            FROM invoice i LEFT JOIN bill b ON b.account_id = i.account_id AND b.bill_id = i.bill_id ORDER BY i.invoice_number
+            """,
+            cancellationToken))
+        {
+            report.Count("invoices");
+            var number = row.GetString(0);
+            var snapshot = Encoding.UTF8.GetBytes(row.GetString(2));
+            if (!SHA256.HashData(snapshot).AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(3)))
+            {
+                report.Differs("invoice", number, "the snapshot does not have its hash");
+            }
+
+            try
+            {
+                var note = row.GetString(1) == "credit-note" ? CreditNote.Parse(snapshot) : null;
+                var invoice = note?.Invoice ?? Invoice.Parse(snapshot);
+                var posting = note is null ? LedgerPosting.For(invoice) : LedgerPosting.For(note);
+                postings[posting.Document] = posting;
+                Compare(number, note?.Number ?? invoice.Number, invoice, row);
+            }
+            catch (FormatException e)
+            {
+                report.Differs("invoice", number, e.Message);
+            }
+        }
+
+        return postings;
+    }
+
+    private void Compare(string number, string stated, Invoice invoice, NpgsqlDataReader row)
+    {
+        if (stated != number)
+        {
+            report.Differs("invoice", number, $"the snapshot has the number {stated}");
+        }
+
+        if (invoice.AmountDue != row.GetDecimal(4))
+        {
+            report.Differs("invoice", number, $"the row says {row.GetDecimal(4)}, the snapshot {invoice.AmountDue}");
+        }
+
+        if (row.IsDBNull(5) || Convert.ToHexStringLower(row.GetFieldValue<byte[]>(5)) != invoice.BillHash)
+        {
+            report.Differs("invoice", number, "its bill is gone or has another content");
+        }
+        else if (row.GetString(6) is not ("issued" or "cancelled"))
+        {
+            report.Differs("invoice", number, $"its bill is {row.GetString(6)}");
+        }
+    }
+
+    private async Task LedgerAsync(Dictionary<string, LedgerPosting> expected, CancellationToken cancellationToken)
+    {
+        var waiting = expected.Keys.ToHashSet(StringComparer.Ordinal);
+        await foreach (var row in Verification.RowsAsync(connection, "SELECT source, account_id, leg_accounts, leg_amounts FROM ledger_posting ORDER BY account_id, source", cancellationToken))
+        {
+            report.Count("postings");
+            var source = row.GetString(0);
+            var names = row.GetFieldValue<string[]>(2);
+            var amounts = row.GetFieldValue<decimal[]>(3);
+            if (amounts.Sum() != 0 || amounts.Length < 2 || names.Length != amounts.Length)
+            {
+                report.Differs("ledger", source, $"the legs sum to {amounts.Sum()}");
+            }
+
+            waiting.Remove(source);
+            var isDocument = source.StartsWith("invoice:", StringComparison.Ordinal) || source.StartsWith("credit-note:", StringComparison.Ordinal);
+            if (expected.TryGetValue(source, out var posting))
+            {
+                if (posting.CustomerAccount != row.GetString(1) || !posting.Legs.Select(l => (l.Account.Name, l.Amount)).SequenceEqual(names.Zip(amounts)))
+                {
+                    report.Differs("ledger", source, "the posting is not what its document says");
+                }
+            }
+            else if (isDocument)
+            {
+                report.Differs("ledger", source, "the posting has no document");
+            }
+        }
+
+        foreach (var source in waiting)
+        {
+            report.Differs("ledger", source, "the document is not posted");
+        }
+    }
+
+    private async Task DocumentsAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var row in Verification.RowsAsync(
+            connection,
+            """
+            SELECT i.invoice_number, d.format, d.content, d.hash, p.error FROM invoice i
+            LEFT JOIN invoice_document d ON d.account_id = i.account_id AND d.bill_id = i.bill_id AND d.kind = i.kind
+            LEFT JOIN document_pending p ON p.account_id = i.account_id AND p.bill_id = i.bill_id AND p.kind = i.kind
+            """,
+            cancellationToken))
+        {
+            var number = row.GetString(0);
+            if (row.IsDBNull(1))
+            {
+                report.Waits("document", number, row.IsDBNull(4) ? "not rendered yet" : row.GetString(4));
+                continue;
+            }
+
+            report.Count("documents");
+            var content = row.GetFieldValue<byte[]>(2);
+            if (!SHA256.HashData(content).AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(3)))
+            {
+                report.Differs("document", number, $"the {row.GetString(1)} does not have its hash");
+            }
+            else if (row.GetString(1) == "ubl")
+            {
+                foreach (var violation in En16931.Check(content))
+                {
+                    report.Differs("document", number, $"{violation.Rule} at {violation.Path}: {violation.Message}");
+                }
+            }
+        }
+    }
+}

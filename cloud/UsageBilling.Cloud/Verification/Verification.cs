@@ -1,0 +1,56 @@
+using Npgsql;
+using UsageBilling.Cloud.Metering;
+
+namespace UsageBilling.Cloud.Verification;
+
+/// <summary>Something that is not as it must be: what kind, which row, in what way.</summary>
+public sealed record Difference(string Kind, string Subject, string Detail);
+
+/// <summary>What verification found. Pending is no failure: bills whose data changed since, documents that are still being issued.</summary>
+public sealed record VerificationReport(IReadOnlyDictionary<string, int> Checked, IReadOnlyList<Difference> Differences, IReadOnlyList<Difference> Pending);
+
+/// <summary>Recomputes everything from what is stored: journal to intervals, intervals to bills, bills to invoices, invoices to ledger. Reads only.</summary>
+public sealed class Verification(NpgsqlDataSource database, TimeProvider time)
+{
+    private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
+    private readonly List<Difference> differences = [];
+    private readonly List<Difference> pending = [];
+
+    /// <summary>Runs all checks.</summary>
+    public async Task<VerificationReport> RunAsync(CancellationToken cancellationToken)
+    {
+        foreach (var found in await new MeteringVerification(database, time).RunAsync(cancellationToken))
+        {
+            Differs(found.Kind, found.Subject, found.Detail);
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await new SupplyChecks(this, connection).RunAsync(cancellationToken);
+        await new BillChecks(this, connection, database, new IntervalStore(database, time)).RunAsync(cancellationToken);
+        await new InvoiceChecks(this, connection).RunAsync(cancellationToken);
+        await new NumberChecks(this, connection).RunAsync(cancellationToken);
+        return new VerificationReport(counts, differences, pending);
+    }
+
+    internal void Differs(string kind, string subject, string detail) => differences.Add(new(kind, subject, detail));
+
+    internal void Waits(string kind, string subject, string detail) => pending.Add(new(kind, subject, detail));
+
+    internal void Count(string what) => counts[what] = counts.GetValueOrDefault(what) + 1;
+
+    internal static async IAsyncEnumerable<NpgsqlDataReader> RowsAsync(
+        NpgsqlConnection connection, string sql, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken, params object[] values)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = value });
+        }
+
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            yield return row;
+        }
+    }
+}
