@@ -44,7 +44,7 @@ public partial class SliceTests
             where slices.Length > 1
             select $"{users.Key}: {string.Join(", ", slices)}";
         Assert.NotEmpty(tables);
-        Assert.Empty(shared);
+        Verdict.None(shared);
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public partial class SliceTests
             from literal in Literals(file)
             where Writes().IsMatch(literal)
             select $"{file}: {literal}";
-        Assert.Empty(wrong);
+        Verdict.None(wrong);
     }
 
     [Fact]
@@ -79,11 +79,14 @@ public partial class SliceTests
             let own = bySlice[slice].ToHashSet()
             let foreign = bySlice[other].Where(t => !own.Contains(t)).ToHashSet()
             from name in root.DescendantNodes().OfType<SimpleNameSyntax>()
-            where foreign.Contains(name.Identifier.ValueText)
+            where foreign.Contains(name.Identifier.ValueText) && !IsPropertyBeingSet(name)
                 && name.Parent is not MemberAccessExpressionSyntax { Name: var member } | (name.Parent is MemberAccessExpressionSyntax access && access.Expression == name)
             select $"{file} uses {other}.{name.Identifier.ValueText}";
-        Assert.Empty(wrong.Distinct());
+        Verdict.None(wrong);
     }
+
+    private static bool IsPropertyBeingSet(SimpleNameSyntax name) =>
+        name.Parent is AssignmentExpressionSyntax { Parent: InitializerExpressionSyntax } set && set.Left == name;
 
     private static IEnumerable<string> Sources() => Tree.Under(Host.TrimEnd('/'), ".cs").Where(f => SliceOf(f) is { } s && !NotSlices.Contains(s));
 

@@ -52,6 +52,6 @@ internal static class EnrolEndpoint
         // The embedded broker is where this request came to.
         return settings.MqttTlsPort is { } tls
             ? new BrokerAccess(http.Request.Host.Host, tls, true, gateway, password)
-            : new BrokerAccess(http.Request.Host.Host, services.GetService<EmbeddedBroker>()?.Port ?? settings.MqttPort, false, gateway, password);
+            : new BrokerAccess(http.Request.Host.Host, services.GetService<EmbeddedBrokerPort>()?.Value ?? settings.MqttPort, false, gateway, password);
     }
 }

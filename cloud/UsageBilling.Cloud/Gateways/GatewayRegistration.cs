@@ -11,6 +11,7 @@ internal static class GatewayRegistration
         builder.Services.AddSingleton<GatewayPasswords>();
         builder.Services.AddSingleton<GatewayStatusStore>();
         builder.Services.AddSingleton<LiveFeed>();
+        builder.Services.AddSingleton<KeyRing>();
         builder.Services.AddSingleton<Enrolment>();
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Google.Protobuf;
 using NodaTime;
+using UsageBilling.Cloud.Gateways;
 using UsageBilling.Protocols.Wire;
 
 namespace UsageBilling.Cloud.Ingest;

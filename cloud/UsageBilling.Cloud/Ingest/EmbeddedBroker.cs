@@ -12,7 +12,7 @@ namespace UsageBilling.Cloud.Ingest;
 
 /// <summary>An MQTT broker in this process, for one machine: gateways connect by name and password, and their batches go straight to the queue.</summary>
 internal sealed class EmbeddedBroker(
-    CloudSettings settings, GatewayMessages messages, GatewayPasswords passwords, GatewayStatusStore statuses, ILogger<EmbeddedBroker> log) : IBroker, IHostedService, IDisposable
+    CloudSettings settings, GatewayMessages messages, GatewayPasswords passwords, GatewayStatusStore statuses, EmbeddedBrokerPort told, ILogger<EmbeddedBroker> log) : IBroker, IHostedService, IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private MqttServer? server;
@@ -52,6 +52,7 @@ internal sealed class EmbeddedBroker(
         };
         server.InterceptingPublishAsync += InterceptAsync;
         await server.StartAsync();
+        told.Value = Port;
         log.BrokerListens(settings.Bind.ToString(), Port);
     }
 

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Gateways;
 
 namespace UsageBilling.Cloud.Ingest;
 

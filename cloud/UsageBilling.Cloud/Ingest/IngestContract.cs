@@ -69,3 +69,10 @@ public sealed class CommitSignal : IDisposable
     /// <inheritdoc/>
     public void Dispose() => committed.Dispose();
 }
+
+/// <summary>Where the embedded broker listens, once it does; null where an external one is used.</summary>
+public sealed class EmbeddedBrokerPort
+{
+    /// <summary>The port without TLS.</summary>
+    public int? Value { get; internal set; }
+}

@@ -10,9 +10,9 @@ internal static class IngestRegistration
         var services = builder.Services;
         services.AddSingleton<CommitSignal>();
         services.AddSingleton<IngestQueue>();
-        services.AddSingleton<KeyRing>();
         services.AddSingleton<GroupCommit>();
         services.AddSingleton<GatewayMessages>();
+        services.AddSingleton<EmbeddedBrokerPort>();
         services.AddSingleton<Replies>();
         services.AddHostedService<PartitionUpkeep>();
         services.AddHostedService(s => s.GetRequiredService<Replies>());

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Protocols.Wire;
 

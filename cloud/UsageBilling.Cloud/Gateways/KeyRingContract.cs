@@ -2,8 +2,9 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Ingest;
 
-namespace UsageBilling.Cloud.Ingest;
+namespace UsageBilling.Cloud.Gateways;
 
 /// <summary>A key as the database knows it now: not known, open, or closed at an instant.</summary>
 internal readonly record struct KeyState(bool GatewayKnown, ECDsa? PublicKey, Instant? ClosedAt, string? ClosedReason);
