@@ -7,6 +7,7 @@ using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.Verification;
 using UsageBilling.Cloud.SignIn;
+using UsageBilling.Cloud.Tariffs;
 
 var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
 {
@@ -16,6 +17,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     ProvisionCommand.Build(),
     BillCommand.Build(),
     VerifyCommand.Build(),
+    RateCommand.Build(),
     TokenCommand.Build(),
     UserCommand.Build(),
 };

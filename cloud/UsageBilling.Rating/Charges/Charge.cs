@@ -58,7 +58,7 @@ public abstract class Charge
 internal sealed record ChargeHead(string Id, string Description, ChargeKind Kind, string? Comment, TaxClass Tax, Currency Currency);
 
 /// <summary>What a component may refer to while it is read.</summary>
-internal sealed record ChargeContext(TariffCalendar Calendar, TaxRules Tax, StreamBinder Binder, Currency Currency, HashSet<string> Ids)
+internal sealed record ChargeContext(TariffCalendar Calendar, TaxRules Tax, StreamBinder Binder, Currency Currency, HashSet<string> Ids, TierAllocation? Allocation)
 {
     public ChargeHead Head(StrictObject item, ChargeKind kind)
     {

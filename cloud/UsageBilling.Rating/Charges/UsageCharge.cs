@@ -95,6 +95,11 @@ public sealed class UsageCharge : Charge
             "per-period" => TierAllocation.PerPeriod,
             _ => TierAllocation.Proportional,
         };
+        if (context.Allocation is { } chosen)
+        {
+            allocation = chosen;
+        }
+
         var priceBase = item.Number("priceBase", 0.000001m) ?? 1m;
         var credit = item.Flag("credit") ?? false;
         var ladders = ReadPrices(item, quantity.Schedule);

@@ -20,8 +20,11 @@ public static class TariffDocument
 
     private static readonly string[] Kinds = ["standing", "usage", "demand", "percentage", "minimum", "maximum", "credit-carry", "true-up", "coincident"];
 
-    /// <summary>Reads a UTF-8 document and lists everything that is wrong with it.</summary>
-    public static TariffParse Parse(ReadOnlyMemory<byte> json)
+    /// <summary>
+    /// Reads a UTF-8 document and lists everything that is wrong with it. <paramref name="allocation"/>, where given, takes the
+    /// place of what components say about sharing tiers (for what-if comparison).
+    /// </summary>
+    public static TariffParse Parse(ReadOnlyMemory<byte> json, TierAllocation? allocation = null)
     {
         if (json.Length > MaxBytes)
         {
@@ -36,7 +39,7 @@ public static class TariffDocument
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32 });
-            return Read(document.RootElement);
+            return Read(document.RootElement, allocation);
         }
         catch (JsonException error)
         {
@@ -44,7 +47,7 @@ public static class TariffDocument
         }
     }
 
-    private static TariffParse Read(JsonElement root)
+    private static TariffParse Read(JsonElement root, TierAllocation? allocation)
     {
         var problems = new List<Problem>();
         var item = new StrictObject(root, "$", problems);
@@ -63,7 +66,7 @@ public static class TariffDocument
         var calendar = item.Child("calendar") is { IsObject: true } child ? CalendarReader.Read(child) : TariffCalendar.Plain;
         var binder = new StreamBinder();
         var tax = item.Child("tax") is { IsObject: true } taxes ? TaxRules.Read(taxes, binder) : TaxRules.None;
-        var context = new ChargeContext(calendar, tax, binder, head.Currency, []);
+        var context = new ChargeContext(calendar, tax, binder, head.Currency, [], allocation);
         var charges = new List<Charge>();
         foreach (var (value, path) in item.Items("components"))
         {

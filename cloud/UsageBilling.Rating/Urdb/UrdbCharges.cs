@@ -163,8 +163,8 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
 
     private void ReadDemand()
     {
-        var perDay = fields.Unit("kW", ["demandrateunit"], "kW", "kW daily") == "kW daily" | fields.Unit("kW", ["demandunits", "demandrateunits"], "kW", "kW daily") == "kW daily";
-        var flatPerDay = fields.Unit("kW", ["flatdemandunit"], "kW", "kW daily") == "kW daily" | fields.Unit("kW", ["flatdemandunits"], "kW", "kW daily") == "kW daily";
+        var perDay = PerDay("demandrateunit") | PerDay("demandunits") | PerDay("demandrateunits");
+        var flatPerDay = PerDay("flatdemandunit") | PerDay("flatdemandunits");
         var window = ReadWindow();
         var lookback = UrdbExtras.ReadLookback(fields);
         var touTiers = UrdbTiers.Read(fields, "demandratestructure", energy: false);
@@ -207,6 +207,8 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
             AddDemand("flat-demand", "Demand at any time", flatTiers, schedule, window, lookback, flatPerDay);
         }
     }
+
+    private bool PerDay(string field) => fields.Unit("kW", [field], "kW", "kW daily") == "kW daily";
 
     private void AddDemand(string id, string description, UrdbTiers tiers, Schedule? schedule, int window, DemandLookback? lookback, bool perDay)
     {

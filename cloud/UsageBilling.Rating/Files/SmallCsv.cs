@@ -1,0 +1,97 @@
+using NodaTime;
+using NodaTime.Text;
+using UsageBilling.Rating.Determinants;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Files;
+
+/// <summary>Price and factor series (<c>start,value</c>) and demand history (<c>month,kw</c>).</summary>
+public static class SmallCsv
+{
+    /// <summary>A series in the order of time; the value column may have any name. The last value holds on.</summary>
+    public static (ValueSeries? Series, IReadOnlyList<Problem> Problems) ReadSeries(string text, string file, DateTimeZone zone)
+    {
+        var problems = new List<Problem>();
+        if (CsvText.Read(text, file, problems) is not { } csv)
+        {
+            return (null, problems);
+        }
+
+        if (csv.Header.Length != 2 || csv.Column("start") != 0)
+        {
+            problems.Add(new Problem(file, "the header must be start,value", 1));
+        }
+
+        var values = new List<(Instant, decimal)>();
+        Instant? last = null;
+        foreach (var (line, cells) in csv.Rows)
+        {
+            if (csv.Full || csv.Header.Length != 2)
+            {
+                break;
+            }
+
+            var (at, problem) = CsvInstant.Parse(cells[0], zone, last);
+            if (problem is not null || at <= last)
+            {
+                problems.Add(new Problem(file, problem ?? $"{cells[0]} does not lie after the row above", line));
+            }
+            else if (CsvText.Number(cells[1]) is not { } value || value is > 1_000_000_000m or < -1_000_000_000m)
+            {
+                problems.Add(new Problem(file, $"\"{cells[1]}\" is not a number up to 10⁹", line));
+            }
+            else
+            {
+                values.Add((at, value));
+                last = at;
+            }
+        }
+
+        if (values.Count == 0 && problems.Count == 0)
+        {
+            problems.Add(new Problem(file, "has no values", 1));
+        }
+
+        return problems.Count > 0 ? (null, problems) : (new ValueSeries(values), []);
+    }
+
+    /// <summary>Peaks of months before the first one billed, added to a state.</summary>
+    public static (RatingState State, IReadOnlyList<Problem> Problems) ReadDemandHistory(string text, string file, RatingState state)
+    {
+        var problems = new List<Problem>();
+        if (CsvText.Read(text, file, problems) is not { } csv)
+        {
+            return (state, problems);
+        }
+
+        var (month, kilowatts) = (csv.Column("month"), csv.Column("kw"));
+        if (csv.Header.Length != 2 || month < 0 || kilowatts < 0)
+        {
+            problems.Add(new Problem(file, "the header must be month,kw", 1));
+            return (state, problems);
+        }
+
+        var seen = new HashSet<YearMonth>();
+        foreach (var (line, cells) in csv.Rows)
+        {
+            if (YearMonthPattern.Iso.Parse(cells[month]) is not { Success: true } parsed)
+            {
+                problems.Add(new Problem(file, $"\"{cells[month]}\" is not a month; write 2025-12", line));
+            }
+            else if (CsvText.Number(cells[kilowatts]) is not { } peak || peak is < 0m or > 1_000_000_000m)
+            {
+                problems.Add(new Problem(file, $"\"{cells[kilowatts]}\" is not a demand in kW", line));
+            }
+            else if (!seen.Add(parsed.Value))
+            {
+                problems.Add(new Problem(file, $"{cells[month]} is there twice; keep one", line));
+            }
+            else
+            {
+                state = state.WithDemand(parsed.Value, peak);
+            }
+        }
+
+        return (state, problems);
+    }
+}
