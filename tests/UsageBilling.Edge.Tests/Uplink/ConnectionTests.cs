@@ -115,6 +115,22 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_backlog_of_200000_readings_drains_in_full_batches()
+    {
+        await using var gateway = new UplinkFixture(output);
+        gateway.Options = gateway.Options with { ResendAfter = TimeSpan.FromSeconds(30) };
+        await gateway.Store.StoreCycles(100, readings: 2_000);
+        await using var cloud = await gateway.Cloud();
+        var started = TimeProvider.System.GetTimestamp();
+        await gateway.Connect(cloud);
+        await Until.True(() => gateway.Buffer.Position is { UnsealedReadings: 0 } p && p.AcknowledgedThrough == p.SealedThrough);
+        var seconds = TimeProvider.System.GetElapsedTime(started).TotalSeconds;
+        output.WriteLine($"200,000 readings in {seconds:0.00} s: {200_000 / seconds:0} readings/s, {cloud.Arrivals.Count} batches");
+        Assert.Equal(200_000, cloud.Streams.Values.Sum(s => s.Batches.Values.Sum(b => b.Readings.Length)));
+        Assert.Equal(100, cloud.Arrivals.Count);
+    }
+
+    [Fact]
     public async Task Never_more_than_the_window_is_under_way()
     {
         await using var gateway = new UplinkFixture(output);
