@@ -1,0 +1,121 @@
+using System.Text.Json.Nodes;
+using UsageBilling.Cloud.Provisioning;
+using UsageBilling.Cloud.Tests.Billing;
+using UsageBilling.Testing;
+
+namespace UsageBilling.Cloud.Tests.Provisioning;
+
+/// <summary>One document puts a utility into service, again and again without harm, and says everything that is wrong with it at once.</summary>
+public class ProvisioningTests : IClassFixture<MigratedDatabase>
+{
+    private readonly MigratedDatabase database;
+
+    public ProvisioningTests(MigratedDatabase database) => this.database = database;
+
+    [Fact]
+    public async Task The_same_document_twice_changes_nothing()
+    {
+        await using var scene = await Scene.CreateAsync(3, _ => Task.CompletedTask);
+        var audited = await scene.Site.ScalarAsync<long>("SELECT count(*) FROM audit");
+        var again = await scene.Site.Provision.RunAsync(scene.Site.Document().ToJsonString(), null, "test", false, default);
+        Assert.Empty(again.Problems);
+        Assert.All(again.Counts, c => Assert.Equal((0, 0), (c.Added, c.Changed)));
+        Assert.Equal(11, again.Counts.Sum(c => c.Unchanged));
+        Assert.Equal(audited, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM audit"));
+    }
+
+    [Fact]
+    public async Task A_dry_run_stores_nothing()
+    {
+        var site = new BillingSite(database.Source, 2);
+        var result = await site.Provision.RunAsync(site.Document().ToJsonString(), null, "test", dryRun: true, default);
+        Assert.Empty(result.Problems);
+        Assert.Equal(2, result.Counts.Single(c => c.Kind == "accounts").Added);
+        Assert.Equal(0L, await site.ScalarAsync<long>("SELECT count(*) FROM account"));
+    }
+
+    [Fact]
+    public async Task Every_problem_is_listed_with_its_path()
+    {
+        var site = new BillingSite(database.Source, 1);
+        var document = site.Document();
+        document["suppliers"]![0]!["iban"] = "DE02120300000000202052";
+        document["servicePoints"]![0]!["zone"] = "Europe/Nowhere";
+        document["accounts"]![0]!["segmnt"] = "household";
+        ((JsonObject)document["contracts"]![0]!).Remove("tariff");
+        document["meters"]![0]!["registers"]![0]!["obis"] = "energy";
+        document["contracts"]![0]!["to"] = "2025-01-01";
+        var problems = await ProblemsAsync(site, document);
+        Assert.Equal(
+            ["$.accounts[0].segmnt", "$.contracts[0].tariff", "$.contracts[0].to", "$.meters[0].registers[0].obis", "$.servicePoints[0].zone", "$.suppliers[0].iban"],
+            problems.Select(p => p.Path).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_contradicts_the_database_is_refused_as_a_whole()
+    {
+        await using var scene = await Scene.CreateAsync(2, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        document["contracts"]![0]!["tariff"] = "other";
+        document["servicePoints"]![1]!["zone"] = "Europe/London";
+        document["accounts"]![1]!["name"] = "Renamed";
+        var problems = await ProblemsAsync(scene.Site, document);
+        Assert.Equal(["$.contracts[0]", "$.servicePoints[1]"], problems.Select(p => p.Path).Order(StringComparer.Ordinal));
+        Assert.Equal("Household 2", await scene.Site.ScalarAsync<string>("SELECT name FROM account WHERE account_id = 'A0002'"));
+    }
+
+    [Fact]
+    public async Task A_service_point_is_supplied_under_one_contract_at_a_time()
+    {
+        await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        var second = document["contracts"]![0]!.DeepClone();
+        second["id"] = "C9999";
+        second["from"] = "2026-06-01";
+        ((JsonArray)document["contracts"]!).Add(second);
+        var problem = Assert.Single(await ProblemsAsync(scene.Site, document));
+        Assert.Equal("$.contracts[1]", problem.Path);
+        Assert.Contains("already supplied", problem.Message, StringComparison.Ordinal);
+
+        document["contracts"]![0]!["to"] = "2026-06-01";
+        await scene.Site.ProvisionAsync(document);
+        Assert.Equal(2L, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM supply"));
+    }
+
+    [Fact]
+    public async Task A_tariff_version_never_changes()
+    {
+        await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        document["tariffs"]![0]!["document"] = BillingSite.Tariff("flat", "1", "2024-01-01", 0.31m);
+        var problem = Assert.Single(await ProblemsAsync(scene.Site, document));
+        Assert.Contains("never changes", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Problems_inside_a_tariff_carry_their_path()
+    {
+        var site = new BillingSite(database.Source, 1);
+        var document = site.Document();
+        document["tariffs"]![0]!["document"]!["components"]![1]!["price"] = "cheap";
+        Assert.Contains(await ProblemsAsync(site, document), p => p.Path.Contains("$.components[1].price", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_demo_site_can_be_provisioned()
+    {
+        await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
+        var folder = Path.Combine(SharedCases.RepositoryRoot, "deploy", "demo-site");
+        var result = await scene.Site.Provision.RunAsync(
+            await File.ReadAllTextAsync(Path.Combine(folder, "provision.json")), path => File.ReadAllText(Path.Combine(folder, path)), "test", false, default);
+        Assert.Empty(result.Problems);
+        Assert.Equal(8, result.Counts.Single(c => c.Kind == "contracts").Added);
+    }
+
+    private static async Task<IReadOnlyList<ProvisioningProblem>> ProblemsAsync(BillingSite site, JsonObject document)
+    {
+        var result = await site.Provision.RunAsync(document.ToJsonString(), null, "test", false, default);
+        Assert.Empty(result.Counts);
+        return result.Problems;
+    }
+}
