@@ -1,0 +1,167 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Billing;
+using UsageBilling.Cloud.Tests.Billing;
+using UsageBilling.Cloud.Tests.Ingest;
+using UsageBilling.Invoicing.Bills;
+
+namespace UsageBilling.Cloud.Tests.Api;
+
+/// <summary>The host as a program meets it.</summary>
+public sealed class ApiTests : IAsyncLifetime
+{
+    private readonly MigratedDatabase database = new();
+    private BillingSite site = null!;
+    private RunningCloud cloud = null!;
+    private HttpClient client = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await database.InitializeAsync();
+        site = new BillingSite(database.Source, 2);
+        await site.ProvisionAsync();
+        await site.ReadAsync(new(2026, 10, 1), new(2026, 11, 1));
+        await site.BillAsync(issue: true);
+        await site.Cycle.RenderAsync(null, default);
+        cloud = await RunningCloud.StartAsync(database, s => s with { Roles = CloudRoles.Ingest });
+        client = new HttpClient { BaseAddress = cloud.Address };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await cloud.Get<ApiTokens>().CreateAsync("test", ["read", "write"], null, default));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        await cloud.DisposeAsync();
+        await database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task The_description_is_valid_and_every_endpoint_in_it_answers()
+    {
+        var json = await client.GetStringAsync("/openapi/v1.json");
+        var (document, diagnostic) = OpenApiDocument.Parse(json, "json");
+        Assert.Empty(diagnostic!.Errors);
+        Assert.NotNull(document);
+        Assert.Empty(document.Validate(ValidationRuleSet.GetDefaultRuleSet()));
+        var known = new Dictionary<string, string>
+        {
+            ["account"] = "A0001", ["servicePoint"] = "P0001", ["code"] = "flat", ["version"] = "1", ["number"] = "SW-2026-000001",
+            ["bill"] = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1)).ToString(),
+            ["run"] = (await site.ScalarAsync<Guid>("SELECT run_id FROM bill_run")).ToString(),
+        };
+        var answered = 0;
+        foreach (var (path, item) in document.Paths)
+        {
+            foreach (var method in item!.Operations!.Keys)
+            {
+                var url = known.Aggregate(path, (u, k) => u.Replace("{" + k.Key + "}", k.Value, StringComparison.Ordinal));
+                url += path.EndsWith("/consumption", StringComparison.Ordinal) ? "?from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z" : "";
+                using var request = new HttpRequestMessage(method, url);
+                request.Content = method == HttpMethod.Get ? null : new StringContent("{}", Encoding.UTF8, "application/json");
+                using var response = await client.SendAsync(request);
+                var body = await response.Content.ReadAsStringAsync();
+                Assert.True((int)response.StatusCode < 500, $"{method} {url}: {response.StatusCode} {body}");
+                Assert.True(response.StatusCode is not HttpStatusCode.MethodNotAllowed and not HttpStatusCode.Unauthorized, $"{method} {url}: {response.StatusCode}");
+                if (method == HttpMethod.Get && !url.Contains('{', StringComparison.Ordinal))
+                {
+                    Assert.True(response.IsSuccessStatusCode, $"{method} {url}: {response.StatusCode} {body}");
+                }
+                else if (!response.IsSuccessStatusCode && response.StatusCode != HttpStatusCode.UnprocessableEntity)
+                {
+                    Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+                }
+
+                answered++;
+            }
+        }
+
+        Assert.True(answered >= 25, $"{answered} endpoints");
+    }
+
+    [Fact]
+    public async Task Nobody_without_a_token_is_answered_and_a_reader_cannot_write()
+    {
+        using var stranger = new HttpClient { BaseAddress = cloud.Address };
+        var response = await stranger.GetAsync("/api/v1/accounts");
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        stranger.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "ubt_wrong");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/api/v1/accounts")).StatusCode);
+
+        stranger.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await cloud.Get<ApiTokens>().CreateAsync("reader", ["read"], null, default));
+        Assert.Equal(HttpStatusCode.OK, (await stranger.GetAsync("/api/v1/accounts")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await stranger.PostAsJsonAsync("/api/v1/bill-runs", new { period = "2026-10" })).StatusCode);
+        Assert.True(await cloud.Get<ApiTokens>().RevokeAsync("reader", default));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/api/v1/accounts")).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_same_idempotency_key_gives_the_same_answer_and_another_request_under_it_is_refused()
+    {
+        var first = await PostAsync("/api/v1/bill-runs", "{\"period\":\"2026-09\"}", "key-1");
+        var again = await PostAsync("/api/v1/bill-runs", "{\"period\":\"2026-09\"}", "key-1");
+        Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
+        Assert.True(again.Headers.Contains("Idempotency-Replayed"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PostAsync("/api/v1/bill-runs", "{\"period\":\"2026-08\"}", "key-1")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Lists_are_paged_by_cursor()
+    {
+        var first = await client.GetFromJsonAsync<JsonObject>("/api/v1/accounts?limit=1");
+        Assert.Equal("A0001", first!["items"]![0]!["id"]!.GetValue<string>());
+        var second = await client.GetFromJsonAsync<JsonObject>($"/api/v1/accounts?limit=1&cursor={first["next"]}");
+        Assert.Equal("A0002", second!["items"]![0]!["id"]!.GetValue<string>());
+        Assert.Null(second["next"]);
+        Assert.Equal(HttpStatusCode.BadRequest, (await client.GetAsync("/api/v1/accounts?limit=0")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_decision_about_a_bill_that_changed_meanwhile_is_refused()
+    {
+        var bill = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1));
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/bills/{bill}/cancel") { Content = JsonContent.Create(new { reason = "wrong" }) };
+        request.Headers.TryAddWithoutValidation("If-Match", "\"approved-1\"");
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await client.SendAsync(request)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await PostAsync($"/api/v1/bills/{bill}/rebill", "{\"reason\":\"address was wrong\"}", "key-2")).StatusCode);
+        Assert.Equal(["SW-2026-000001", "SW-2026-000002", "SW-2026-000003", "SWC-2026-000001"], await site.NumbersAsync());
+    }
+
+    [Fact]
+    public async Task Consumption_tells_the_repeated_hour_apart()
+    {
+        var found = await client.GetFromJsonAsync<JsonObject>("/api/v1/service-points/P0001/consumption?from=2026-10-25T00:00:00Z&to=2026-10-25T02:00:00Z");
+        var intervals = found!["channels"]![0]!["intervals"]!.AsArray();
+        Assert.Equal(8, intervals.Count);
+        Assert.Equal("2026-10-25T02:00:00", intervals[0]!["local"]!.GetValue<string>());
+        Assert.Equal("2026-10-25T02:00:00", intervals[4]!["local"]!.GetValue<string>());
+        Assert.Equal("2026-10-25T01:00:00Z", intervals[4]!["from"]!.GetValue<string>());
+        Assert.Equal(101m, intervals[0]!["quantity"]!.GetValue<decimal>());
+        Assert.Equal("measured", intervals[0]!["quality"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task An_invoice_is_traced_to_tariff_days_and_documents()
+    {
+        var trace = await client.GetFromJsonAsync<JsonObject>("/api/v1/invoices/SW-2026-000001/trace");
+        Assert.All(trace!["lines"]!.AsArray(), l => Assert.Equal(64, l!["tariffHash"]!.GetValue<string>().Length));
+        Assert.Equal(32, trace["days"]!.AsArray().Count); // 31 local days touch 32 UTC days
+        var pdf = await client.GetAsync("/api/v1/invoices/SW-2026-000001.pdf");
+        Assert.Equal("application/pdf", pdf.Content.Headers.ContentType?.MediaType);
+        Assert.StartsWith("%PDF", Encoding.ASCII.GetString((await pdf.Content.ReadAsByteArrayAsync())[..4]), StringComparison.Ordinal);
+        Assert.Equal("application/xml", (await client.GetAsync("/api/v1/invoices/SW-2026-000001.xml")).Content.Headers.ContentType?.MediaType);
+    }
+
+    private async Task<HttpResponseMessage> PostAsync(string url, string json, string key)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new StringContent(json, Encoding.UTF8, "application/json") };
+        request.Headers.Add("Idempotency-Key", key);
+        return await client.SendAsync(request);
+    }
+}
