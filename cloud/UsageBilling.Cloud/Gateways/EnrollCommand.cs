@@ -14,7 +14,7 @@ internal static class EnrollCommand
         var gateway = new Argument<string?>("gateway") { Arity = ArgumentArity.ZeroOrOne, Description = "The gateway's name." };
         var hours = new Option<int?>("--valid-hours") { Description = "How long the token is good (default 24)." };
         var revoke = new Option<bool>("--revoke") { Description = "Close the gateway's keys instead." };
-        var passwd = new Option<string?>("--mosquitto-passwd") { Description = "Write a Mosquitto password file of all gateways instead." };
+        var passwd = new Option<string?>("--mosquitto-passwd") { Description = "Write a Mosquitto password file of all gateways instead, and of this service's own user where broker-user is set." };
         var command = new Command("enroll", "Print a one-time token with which a gateway registers its own key.") { gateway, hours, revoke, passwd }.WithDatabase();
         command.Validators.Add(parsed =>
         {
@@ -36,7 +36,7 @@ internal static class EnrollCommand
             await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
             if (parsed.GetValue(passwd) is { } file)
             {
-                return await WritePasswordsAsync(database, file, cancellation);
+                return await WritePasswordsAsync(database, parsed.Settings(), file, cancellation);
             }
 
             var enrolment = new Enrolment(database.Source, TimeProvider.System);
@@ -68,9 +68,15 @@ internal static class EnrollCommand
         return ExitCodes.BadInput;
     }
 
-    private static async Task<int> WritePasswordsAsync(CloudDatabase database, string file, CancellationToken cancellation)
+    private static async Task<int> WritePasswordsAsync(CloudDatabase database, CloudSettings settings, string file, CancellationToken cancellation)
     {
         var lines = new StringBuilder();
+        if (settings is { BrokerUser: { } cloud, BrokerPasswordFile: { } secret })
+        {
+            var password = await File.ReadAllTextAsync(secret, cancellation);
+            lines.Append(cloud).Append(':').Append(GatewayPasswords.Hash(password.TrimEnd())).Append('\n');
+        }
+
         await using var command = database.Source.CreateCommand("SELECT gateway, password_hash FROM gateway_password ORDER BY gateway");
         await using (var row = await command.ExecuteReaderAsync(cancellation))
         {
