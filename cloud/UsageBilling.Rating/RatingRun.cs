@@ -19,7 +19,7 @@ internal sealed class RatingRun(RatingInput input)
 /// <summary>One tariff version's part of a period while it is rated: what components may ask, and where they put their lines.</summary>
 internal sealed class SegmentRun
 {
-    private readonly Dictionary<(string Component, int Part), decimal> _billedDemand = [];
+    private Dictionary<(string Component, int Part), decimal>? _billedDemand;
     private readonly StreamResult?[] _streams;
     private readonly (TaxClass Class, string Category, decimal Rate)[] _taxes;
 
@@ -29,7 +29,12 @@ internal sealed class SegmentRun
         Tariff = tariff;
         Plan = plan;
         _streams = streams;
-        _taxes = [.. tariff.Tax.Classes.Select(Resolve)];
+        _taxes = new (TaxClass, string, decimal)[tariff.Tax.Classes.Count];
+        for (var i = 0; i < _taxes.Length; i++)
+        {
+            _taxes[i] = Resolve(tariff.Tax.Classes[i]);
+        }
+
         FirstLine = run.Lines.Count;
     }
 
@@ -57,11 +62,16 @@ internal sealed class SegmentRun
     }
 
     /// <summary>Keeps the kW that a component billed in a billing month, for others that are billed by it; the highest of its periods counts.</summary>
-    public void SetBilledDemand(string component, int part, decimal kilowatts) =>
-        _billedDemand[(component, part)] = Math.Max(kilowatts, BilledDemand(component, part));
+    public void SetBilledDemand(string component, int part, decimal kilowatts)
+    {
+        if (Tariff.BillingDemands.Contains(component))
+        {
+            (_billedDemand ??= [])[(component, part)] = Math.Max(kilowatts, BilledDemand(component, part));
+        }
+    }
 
     /// <summary>The kW that a component above billed in a billing month; zero when it billed none.</summary>
-    public decimal BilledDemand(string component, int part) => _billedDemand.GetValueOrDefault((component, part));
+    public decimal BilledDemand(string component, int part) => _billedDemand?.GetValueOrDefault((component, part)) ?? 0m;
 
     /// <summary>The scanned stream of a component; null when it is optional and nothing was measured.</summary>
     public StreamResult? Stream(StreamRef reference, bool optional)

@@ -10,10 +10,24 @@ namespace UsageBilling.Rating;
 /// </summary>
 public sealed class RatingState : IEquatable<RatingState>
 {
+    private readonly RatingState? _earlier;
+    private readonly YearMonth _month;
+    private readonly decimal _kilowatts;
+    private ImmutableSortedDictionary<YearMonth, decimal>? _demand;
+
     private RatingState(ImmutableSortedDictionary<string, decimal> balances, ImmutableSortedDictionary<YearMonth, decimal> demand)
     {
         Balances = balances;
-        DemandHistory = demand;
+        _demand = demand;
+    }
+
+    /// <summary>A month added to an earlier state; the history is put together when somebody asks for it.</summary>
+    private RatingState(RatingState earlier, YearMonth month, decimal kilowatts)
+    {
+        Balances = earlier.Balances;
+        _earlier = earlier;
+        _month = month;
+        _kilowatts = kilowatts;
     }
 
     /// <summary>Nothing carried.</summary>
@@ -24,20 +38,39 @@ public sealed class RatingState : IEquatable<RatingState>
     public ImmutableSortedDictionary<string, decimal> Balances { get; }
 
     /// <summary>Highest demand of each past billing month in kW, by the calendar month in which it begins.</summary>
-    public ImmutableSortedDictionary<YearMonth, decimal> DemandHistory { get; }
+    public ImmutableSortedDictionary<YearMonth, decimal> DemandHistory => _demand ??= Merge();
 
     /// <summary>The balance of a key, zero when there is none.</summary>
-    public decimal this[string key] => Balances.GetValueOrDefault(key);
+    public decimal this[string key] => Balances.IsEmpty ? 0m : Balances.GetValueOrDefault(key);
 
     /// <summary>The state with one balance set; zero removes it.</summary>
     public RatingState With(string key, decimal value) =>
         new(value == 0m ? Balances.Remove(key) : Balances.SetItem(key, value), DemandHistory);
 
     /// <summary>The state with a month's demand: the higher of what is there and what is given.</summary>
-    public RatingState WithDemand(YearMonth month, decimal kilowatts) =>
-        DemandHistory.TryGetValue(month, out var known) && known >= kilowatts
-            ? this
-            : new RatingState(Balances, DemandHistory.SetItem(month, kilowatts));
+    public RatingState WithDemand(YearMonth month, decimal kilowatts) => new(this, month, kilowatts);
+
+    private ImmutableSortedDictionary<YearMonth, decimal> Merge()
+    {
+        var pending = new List<RatingState>();
+        var state = this;
+        while (state._demand is null)
+        {
+            pending.Add(state);
+            state = state._earlier!;
+        }
+
+        var history = state._demand.ToBuilder();
+        foreach (var added in pending)
+        {
+            if (!history.TryGetValue(added._month, out var known) || known < added._kilowatts)
+            {
+                history[added._month] = added._kilowatts;
+            }
+        }
+
+        return history.ToImmutable();
+    }
 
     /// <inheritdoc/>
     public bool Equals(RatingState? other) =>

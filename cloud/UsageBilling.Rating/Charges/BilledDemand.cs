@@ -19,6 +19,9 @@ internal sealed class BilledDemand
         _stream = stream;
     }
 
+    /// <summary>The component whose billed demand counts, or null for the highest interval.</summary>
+    public string? Component => _component;
+
     /// <summary>Reads <c>billedBy</c>; null when no tier is per kW.</summary>
     public static BilledDemand? Read(StrictObject item, ChargeContext context, bool needed)
     {

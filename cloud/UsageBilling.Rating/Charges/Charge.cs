@@ -48,6 +48,9 @@ public abstract class Charge
 
     internal Currency Currency { get; }
 
+    /// <summary>The component whose billed demand this one uses, or null.</summary>
+    internal virtual string? BilledByComponent => null;
+
     internal virtual ChargePhase Phase => ChargePhase.Price;
 
     /// <summary>Adds this component's lines for one tariff version's part of a period.</summary>

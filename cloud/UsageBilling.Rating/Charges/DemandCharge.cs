@@ -39,6 +39,8 @@ public sealed class DemandCharge : Charge
         _labels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier)).ToArray())];
     }
 
+    internal override string? BilledByComponent => _billedBy;
+
     internal static DemandCharge? Read(StrictObject item, ChargeContext context)
     {
         var before = item.Problems.Count;

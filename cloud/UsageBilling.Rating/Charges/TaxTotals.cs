@@ -11,7 +11,7 @@ internal static class TaxTotals
         for (var i = 0; i < lines.Count; i++)
         {
             var (category, rate) = (lines[i].TaxCategory, lines[i].TaxRate);
-            if (taxes.Exists(known => known.Category == category && known.Rate == rate))
+            if (Has(taxes, category, rate))
             {
                 continue;
             }
@@ -34,5 +34,18 @@ internal static class TaxTotals
         }
 
         return (taxes, total, exactTotal);
+    }
+
+    private static bool Has(List<TaxSubtotal> taxes, string category, decimal rate)
+    {
+        foreach (var tax in taxes)
+        {
+            if (tax.Rate == rate && tax.Category == category)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

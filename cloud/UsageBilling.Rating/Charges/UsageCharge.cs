@@ -74,6 +74,8 @@ public sealed class UsageCharge : Charge
         _flatLabels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier, true)).ToArray())];
     }
 
+    internal override string? BilledByComponent => _demand?.Component;
+
     internal static UsageCharge? Read(StrictObject item, ChargeContext context)
     {
         var before = item.Problems.Count;

@@ -22,39 +22,57 @@ internal static class IntervalScan
             throw new ArgumentException($"{quantities.Length} quantities for a plan of {plan.Length}", nameof(quantities));
         }
 
-        var lowest = unchecked(Fast(plan.Ends, plan.Cells, quantities, sums, peaks, peakRuns));
-        var highest = long.MinValue;
-        foreach (var peak in peaks)
-        {
-            highest = Math.Max(highest, peak);
-        }
+        var bits = Fast(plan.Ends, plan.Cells, quantities, sums, peaks, peakRuns);
 
-        // A sum of n values within ±limit cannot leave 64 bits; else the sums are made again, wide.
-        var limit = long.MaxValue / Math.Max(plan.Length, 1);
-        if (highest > limit || lowest < -limit)
+        // The bits seen in any quantity bound every quantity (a negative one sets the sign: look closer then). A sum of n
+        // values below that bound cannot leave 64 bits; where it could, the sums are made again, wide.
+        var bound = bits >= 0 ? bits : Magnitude(quantities[..plan.Length]);
+        if (bound > long.MaxValue / Math.Max(plan.Length, 1))
         {
             Wide(plan.Ends, plan.Cells, quantities, sums);
         }
     }
 
-    /// <summary>Returns the lowest value. Sums may wrap here: the caller checks by the extremes whether they could have.</summary>
+    /// <summary>Returns all bits seen. Sums may wrap here: the caller finds out by those bits whether they could have.</summary>
     private static long Fast(ReadOnlySpan<int> ends, ReadOnlySpan<ushort> cells, ReadOnlySpan<long> quantities, Span<long> sums, Span<long> peaks, Span<int> peakRuns)
     {
         ref var data = ref MemoryMarshal.GetReference(quantities);
-        var lowest = Vector256.Create(long.MaxValue);
-        var lowestTail = long.MaxValue;
+        var bits = Vector256<long>.Zero;
+        var tailBits = 0L;
         var at = 0;
         for (var run = 0; run < ends.Length; run++)
         {
             var end = ends[run];
             var sum = Vector256<long>.Zero;
             var peak = Vector256.Create(long.MinValue);
-            for (; at <= end - Lanes; at += Lanes)
+            if (at <= end - (2 * Lanes))
+            {
+                // Two chains, so that one addition need not wait for the other.
+                var sum2 = Vector256<long>.Zero;
+                var peak2 = peak;
+                do
+                {
+                    var value = Vector256.LoadUnsafe(ref data, (nuint)at);
+                    var value2 = Vector256.LoadUnsafe(ref data, (nuint)(at + Lanes));
+                    sum += value;
+                    sum2 += value2;
+                    peak = Vector256.Max(peak, value);
+                    peak2 = Vector256.Max(peak2, value2);
+                    bits |= value | value2;
+                    at += 2 * Lanes;
+                }
+                while (at <= end - (2 * Lanes));
+                sum += sum2;
+                peak = Vector256.Max(peak, peak2);
+            }
+
+            if (at <= end - Lanes)
             {
                 var value = Vector256.LoadUnsafe(ref data, (nuint)at);
                 sum += value;
                 peak = Vector256.Max(peak, value);
-                lowest = Vector256.Min(lowest, value);
+                bits |= value;
+                at += Lanes;
             }
 
             var runSum = Vector256.Sum(sum);
@@ -64,7 +82,7 @@ internal static class IntervalScan
                 var value = Unsafe.Add(ref data, at);
                 runSum = unchecked(runSum + value);
                 runPeak = Math.Max(runPeak, value);
-                lowestTail = Math.Min(lowestTail, value);
+                tailBits |= value;
             }
 
             var cell = cells[run];
@@ -78,10 +96,22 @@ internal static class IntervalScan
 
         for (var lane = 0; lane < Lanes; lane++)
         {
-            lowestTail = Math.Min(lowestTail, lowest[lane]);
+            tailBits |= bits[lane];
         }
 
-        return lowestTail;
+        return tailBits;
+    }
+
+    /// <summary>The largest distance from zero.</summary>
+    private static long Magnitude(ReadOnlySpan<long> quantities)
+    {
+        var magnitude = 0L;
+        foreach (var quantity in quantities)
+        {
+            magnitude = Math.Max(magnitude, quantity == long.MinValue ? long.MaxValue : Math.Abs(quantity));
+        }
+
+        return magnitude;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using NodaTime;
 using UsageBilling.Rating.Charges;
 using UsageBilling.Rating.Determinants;
@@ -20,6 +21,8 @@ public enum RoundingRule
 /// </summary>
 public sealed class Tariff
 {
+    private readonly ConcurrentDictionary<(int Stream, int Interval), (int Stream, int SlotOffset)[]> _shared = new();
+
     internal Tariff(TariffHead head, TariffCalendar calendar, TaxRules tax, IReadOnlyList<Charge> charges, StreamLayout[] streams)
     {
         Code = head.Code;
@@ -37,6 +40,7 @@ public sealed class Tariff
         Streams = streams;
         Label = $"{Code}@{Version}";
         Ordered = [.. charges.OrderBy(charge => charge.Phase)];
+        BillingDemands = [.. charges.Select(charge => charge.BilledByComponent).OfType<string>()];
     }
 
     /// <summary>Code that stays the same from version to version.</summary>
@@ -81,24 +85,33 @@ public sealed class Tariff
     /// <summary>Components in the order of operations: price, adjust, maximum, minimum, credit.</summary>
     internal Charge[] Ordered { get; }
 
+    /// <summary>Components whose billed demand others use.</summary>
+    internal HashSet<string> BillingDemands { get; }
+
     internal StreamLayout[] Streams { get; }
 
     /// <summary>
     /// The streams that one pass over intervals of a length answers together with <paramref name="stream"/>: those of the
     /// same measurand that want the intervals themselves, or windows of just that length. With each, where its schedules begin.
     /// </summary>
-    internal IEnumerable<(int Stream, int SlotOffset)> SharedStreams(int stream, int intervalMinutes)
+    internal (int Stream, int SlotOffset)[] SharedStreams(int stream, int intervalMinutes) =>
+        _shared.TryGetValue((stream, intervalMinutes), out var known) ? known : _shared.GetOrAdd((stream, intervalMinutes), FindShared(stream, intervalMinutes));
+
+    private (int Stream, int SlotOffset)[] FindShared(int stream, int intervalMinutes)
     {
+        var shared = new List<(int, int)>();
         var offset = 0;
         for (var other = 0; other < Streams.Length; other++)
         {
             var spec = Streams[other].Spec;
             if (spec.Measurand == Streams[stream].Spec.Measurand && spec.Wants(intervalMinutes))
             {
-                yield return (other, offset);
+                shared.Add((other, offset));
                 offset += Streams[other].Schedules.Count;
             }
         }
+
+        return [.. shared];
     }
 }
 
