@@ -104,7 +104,8 @@ internal static class EnrollCommand
         await File.WriteAllTextAsync(beside, lines.ToString(), cancellation);
         if (OperatingSystem.IsLinux())
         {
-            File.SetUnixFileMode(beside, File.Exists(file) ? File.GetUnixFileMode(file) : UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            // The broker is another user. What it reads are hashes of 192 random bits.
+            File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
         }
 
         File.Move(beside, file, overwrite: true);
