@@ -93,6 +93,7 @@ internal static class BillStore
               zone = EXCLUDED.zone, tzdb_version = EXCLUDED.tzdb_version, net = EXCLUDED.net, tax = EXCLUDED.tax, total = EXCLUDED.total, opening = EXCLUDED.opening,
               closing = EXCLUDED.closing, content = EXCLUDED.content, content_hash = EXCLUDED.content_hash, rated_at = EXCLUDED.rated_at
             WHERE bill.state IN ('draft', 'held', 'approved')
+            RETURNING bill_id
             """,
             connection);
         command.Parameters.Add(new() { Value = now });
@@ -116,8 +117,10 @@ internal static class BillStore
         Add(command, bills.Select(b => RatingStateText.Write(b.Bill.Charges.Closing)));
         Add(command, bills.Select(b => Encoding.UTF8.GetString(b.Snapshot.Bytes.Span)));
         Add(command, bills.Select(b => Convert.FromHexString(b.Snapshot.Hash)));
-        await command.ExecuteNonQueryAsync(cancellationToken);
-        await SaveDetailsAsync(connection, bills, cancellationToken);
+        var saved = (await BillDetails.ListAsync(command, row => row.GetGuid(0), cancellationToken)).ToHashSet();
+
+        // A bill that somebody froze meanwhile keeps its details too.
+        await SaveDetailsAsync(connection, [.. bills.Where(b => saved.Contains(BillId.Of(b.Bill.Key)))], cancellationToken);
     }
 
     /// <summary>Says why contracts cannot be billed; a contract that was billed loses its row.</summary>

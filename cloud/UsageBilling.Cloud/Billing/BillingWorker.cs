@@ -29,7 +29,11 @@ internal sealed class BillingWorker(BillingCycle cycle, RebillProposals proposal
     {
         foreach (var (run, month, issue) in await cycle.UnfinishedAsync(cancellationToken))
         {
-            var done = await cycle.CompleteAsync(run, month, issue, null, cancellationToken);
+            if (await cycle.CompleteAsync(run, month, issue, cancellationToken) is not { } done)
+            {
+                continue;
+            }
+
             log.BillRunDone(done.Period, done.Contracts, done.Billed, done.Held, done.Failed, done.Issued);
         }
 
