@@ -232,11 +232,14 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
                 return answer.StatusCode == HttpStatusCode.OK;
             }, token);
             var snapshot = await _http.GetFromJsonAsync<JsonElement>($"/api/v1/invoices/{number}", token);
-            rows.Add(InvoiceRow.Read(invoice, snapshot, Path.GetRelativePath(Environment.CurrentDirectory, pdf)));
+            rows.Add(InvoiceRow.Read(invoice, snapshot, ShortPath(pdf)));
         }
 
         return rows;
     }
+
+    private static string ShortPath(string path) =>
+        Path.GetRelativePath(Environment.CurrentDirectory, path) is var relative && !relative.StartsWith("..", StringComparison.Ordinal) ? relative : path;
 
     private async Task StayAsync(CancellationToken token)
     {

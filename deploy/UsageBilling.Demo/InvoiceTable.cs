@@ -34,7 +34,7 @@ internal sealed record InvoiceRow(string Number, string Account, string Tariff, 
 /// <summary>The table at the end: who pays what for which usage.</summary>
 internal static class InvoiceTable
 {
-    private const int WidthOfFiles = 150;
+    private const int WidthOfFiles = 160;
 
     public static void Print(IReadOnlyCollection<InvoiceRow> rows, YearMonth month)
     {
@@ -44,7 +44,8 @@ internal static class InvoiceTable
         }
 
         var table = new Table().Border(TableBorder.Rounded).Title($"Invoices for {month.ToString("MMMM uuuu", CultureInfo.InvariantCulture)}");
-        table.AddColumns("Account", "Tariff");
+        table.AddColumn("Account");
+        table.AddColumn(new TableColumn("Tariff").NoWrap());
         table.AddColumn(new TableColumn("Usage").RightAligned());
         table.AddColumn(new TableColumn("Peak kW").RightAligned());
         table.AddColumn(new TableColumn("Amount").RightAligned());
