@@ -21,7 +21,8 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
     private readonly string _root = FindRoot();
     private readonly HttpClient _http = new() { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}"), Timeout = TimeSpan.FromSeconds(30) };
     private DateTimeZone _zone = null!;
-    private volatile string? _sampled;
+    private string? _sampled;
+    private Instant _sampledAt = Instant.MaxValue;
 
     [GeneratedRegex(@"^progress cycles=(?<cycles>\d+) of=(?<of>\d+) rate=(?<rate>[\d.]+) fsyncs=(?<fsyncs>\d+) ratio=(?<ratio>[\d.]+)")]
     private static partial Regex ProgressLine();
@@ -43,7 +44,7 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
         }
 
         InvoiceTable.Print(invoices, month);
-        _timeline.Say(billed);
+        _timeline.Say($"{invoices.Count} invoices issued");
         _timeline.Summary();
         if (once)
         {
@@ -173,6 +174,10 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
         {
             _sampled = $"{m.Groups["cycles"]} of {m.Groups["of"]} cycles, {m.Groups["rate"]} cycles/s, {m.Groups["fsyncs"]} fsyncs, {m.Groups["ratio"]} cycles per fsync";
             _timeline.Progress("sampling " + _sampled);
+            if (m.Groups["cycles"].Value == m.Groups["of"].Value)
+            {
+                _sampledAt = Now();
+            }
         }
     }
 
@@ -193,13 +198,12 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
             var waiting = status.GetProperty("unsealed").GetInt64();
             var unacknowledged = status.GetProperty("sealedThrough").GetInt64() - status.GetProperty("acknowledgedThrough").GetInt64();
             _timeline.Progress($"forwarding: {committed} batches committed, {projected} projected, {waiting} readings wait at the gateway");
-            return IsSampled() && committed > 0 && projected == committed && waiting == 0 && unacknowledged == 0;
+            var said = InstantPattern.ExtendedIso.Parse(gateway.GetProperty("statusAt").GetString()!).Value;
+            return said > _sampledAt && committed > 0 && projected == committed && waiting == 0 && unacknowledged == 0;
         }
 
         return false;
     }
-
-    private bool IsSampled() => _sampled is { } s && s.Split(' ') is [var done, "of", var of, ..] && done == of;
 
     private async Task<string> BillAsync(YearMonth month, CancellationToken token)
     {

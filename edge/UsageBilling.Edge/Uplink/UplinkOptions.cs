@@ -45,8 +45,17 @@ public sealed record UplinkOptions
     /// <summary>A session that lasted this long resets the wait. The default value is 1 minute.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How often the status document is published. The default value is 1 minute.</summary>
+    /// <summary>How often the status document is published at least. The default value is 1 minute.</summary>
     public TimeSpan StatusEvery { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How soon after the last one a status document says that the position changed. The default value is 2 seconds.</summary>
+    public TimeSpan StatusSoonest { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// The least time between two batches that are not full. The default value is 250 milliseconds: nothing to a meter that is read every
+    /// few minutes, and full batches where cycles come faster than that.
+    /// </summary>
+    public TimeSpan SealEvery { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Most readings in a batch while there is no backlog. The default value is 128.</summary>
     public int LiveReadings { get; init; } = ReadingBatch.MaxLiveReadings;

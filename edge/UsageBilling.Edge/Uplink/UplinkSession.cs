@@ -38,6 +38,8 @@ internal sealed class UplinkSession(
     private volatile bool _mayHaveUnsealed = true;
     private TimeSpan _nextStatus;
     private TimeSpan _nextInterleave;
+    private TimeSpan _sealedAt;
+    private (long Sealed, long Acknowledged, long Unsealed) _toldPosition;
     private TimeSpan? _signedAgainAt;
     private TimeSpan? _newStreamAt;
 
@@ -110,9 +112,10 @@ internal sealed class UplinkSession(
             Track(_broker.SendLive(values, cancellationToken));
         }
 
-        if (Now >= _nextStatus)
+        var stands = (buffer.Position.SealedThrough, buffer.Position.AcknowledgedThrough, buffer.Position.UnsealedReadings);
+        if (Now >= _nextStatus || (stands != _toldPosition && Now >= _nextStatus - options.StatusEvery + options.StatusSoonest))
         {
-            _nextStatus = Now + options.StatusEvery;
+            (_nextStatus, _toldPosition) = (Now + options.StatusEvery, stands);
             Track(_broker.SendStatus(status.ToJson(online: true), cancellationToken));
         }
     }
@@ -224,6 +227,9 @@ internal sealed class UplinkSession(
         return Task.CompletedTask;
     }
 
+    /// <summary>A full batch goes at once; a smaller one leaves the last batch some time ahead.</summary>
+    private bool MaySeal => buffer.Position.UnsealedReadings >= options.BacklogReadings || Now >= _sealedAt + options.SealEvery;
+
     private async Task SendDue(CancellationToken cancellationToken)
     {
         foreach (var sequence in _window.Due(Now))
@@ -252,7 +258,7 @@ internal sealed class UplinkSession(
                     await Fork($"batch {_window.Next} is not kept any more", cancellationToken);
                 }
             }
-            else if (_mayHaveUnsealed && (buffer.Position.UnsealedReadings <= options.LiveReadings || _drain.MayTake(Now)))
+            else if (_mayHaveUnsealed && MaySeal && (buffer.Position.UnsealedReadings <= options.LiveReadings || _drain.MayTake(Now)))
             {
                 // Cleared before, not after: what is stored meanwhile sets it again.
                 _mayHaveUnsealed = false;
@@ -279,6 +285,7 @@ internal sealed class UplinkSession(
             batch = (await buffer.Read(batch.Sequence, 1, cancellationToken))[0];
         }
 
+        _sealedAt = Now;
         _window.Sent(batch.Sequence, Now);
         Track(_broker.SendBatch(batch, cancellationToken));
     }
@@ -288,7 +295,7 @@ internal sealed class UplinkSession(
     {
         var position = buffer.Position;
         var room = _window.Room - (int)Math.Min(_window.Room, position.SealedThrough + 1 - _window.Next);
-        if (room <= 0 || (position.UnsealedReadings > 0 && Now < _nextInterleave))
+        if (room <= 0 || Now < (position.UnsealedReadings > 0 ? _nextInterleave : _sealedAt + options.SealEvery))
         {
             buffer.OfferLiveRoom(null);
             return;

@@ -115,6 +115,31 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Cycles_that_come_faster_than_batches_should_share_them()
+    {
+        await using var gateway = new UplinkFixture(output);
+        gateway.Options = gateway.Options with { SealEvery = TimeSpan.FromSeconds(1) };
+        await using var cloud = await gateway.Cloud();
+        await gateway.Connect(cloud);
+        await gateway.Store.StoreCycles(100);
+        await Until.True(() => gateway.Buffer.Position is { UnsealedReadings: 0 } p && p.AcknowledgedThrough == p.SealedThrough);
+        Assert.InRange(cloud.Arrivals.Count, 1, 20);
+    }
+
+    [Fact]
+    public async Task The_status_says_so_when_nothing_waits_any_more()
+    {
+        await using var gateway = new UplinkFixture(output);
+        gateway.Options = gateway.Options with { StatusEvery = TimeSpan.FromHours(1), StatusSoonest = TimeSpan.FromMilliseconds(100) };
+        await using var cloud = await gateway.Cloud();
+        await gateway.Connect(cloud);
+        await gateway.Store.StoreCycles(3);
+        await Until.True(() => cloud.Others.Where(m => m.Topic == Topics.Status("gw-1")).Any(m =>
+            JsonDocument.Parse(m.Payload).RootElement is var status && status.GetProperty("sealedThrough").GetInt64() > 0
+            && status.GetProperty("acknowledgedThrough").GetInt64() == status.GetProperty("sealedThrough").GetInt64() && status.GetProperty("unsealed").GetInt64() == 0));
+    }
+
+    [Fact]
     public async Task A_backlog_of_200000_readings_drains_in_full_batches()
     {
         await using var gateway = new UplinkFixture(output);
