@@ -50,6 +50,9 @@ internal sealed class SegmentRun
     /// <summary>True when the last billing month of a year, by the month in which it begins, ends with this part.</summary>
     public bool EndsYear => Ends(12);
 
+    /// <summary>True when a billing month ends with this part.</summary>
+    public bool EndsMonth => Proration.MonthStart(To, Plan.AnchorDay) == To;
+
     public LocalDate From => Plan.Span.From;
 
     public LocalDate To => Plan.Span.To;

@@ -45,7 +45,8 @@ public sealed class DemandCharge : Charge
     {
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, ChargeKind.Demand));
-        var measurand = Tariffs.Measure.Find(item.Choice("measure", "import", "import", "export"))!.Value;
+        var measurand = Tariffs.Measure.Find(item.Choice("measure", "import", "import", "export", "apparent", "reactive"))!.Value;
+        var unit = measurand.Quantity switch { Quantity.ApparentEnergy => Unit.KilovoltAmpere, Quantity.ReactiveEnergy => Unit.Kilovar, _ => Unit.Kilowatt };
         var schedule = context.Schedule(item);
         var window = item.Whole("window", 5, 60) ?? 0;
         if (window is not (0 or 5 or 10 or 15 or 30 or 60))
@@ -72,7 +73,7 @@ public sealed class DemandCharge : Charge
         }
 
         var stream = context.Binder.Bind(new StreamSpec(measurand, window, rolling), schedule, monthly: true);
-        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay);
+        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay, unit);
     }
 
     internal override void Rate(SegmentRun segment)

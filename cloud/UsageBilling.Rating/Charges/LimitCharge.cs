@@ -22,7 +22,7 @@ public sealed class LimitCharge : Charge
         _minimum = minimum;
         _per = per;
         _of = of;
-        _label = new LineLabel(head.Description, Unit.One, head.Currency, note: $"{(minimum ? "lifts" : "cuts")} {of} to {Words.Money(amount, head.Currency)} a {per.ToString().ToLowerInvariant()}");
+        _label = new LineLabel(head.Description, Unit.One, head.Currency, note: $"{(minimum ? "lifts" : "cuts")} {of} to {Words.Money(amount, head.Currency)} a {(per == LimitPer.Cycle ? "billing month" : per.ToString().ToLowerInvariant())}");
     }
 
     internal override ChargePhase Phase => _minimum ? ChargePhase.Minimum : ChargePhase.Maximum;
@@ -32,10 +32,11 @@ public sealed class LimitCharge : Charge
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, minimum ? ChargeKind.Minimum : ChargeKind.Maximum));
         var amount = item.RequiredNumber("amount", minimum ? "the least that is due" : "the most that is due", 0m);
-        var per = item.Choice("per", "month", "month", "day", "year", "period") switch
+        var per = item.Choice("per", "month", "month", "day", "year", "cycle", "period") switch
         {
             "day" => LimitPer.Day,
             "year" => LimitPer.Year,
+            "cycle" => LimitPer.Cycle,
             "period" => LimitPer.Period,
             _ => LimitPer.Month,
         };
@@ -48,7 +49,7 @@ public sealed class LimitCharge : Charge
     {
         var key = $"billed:{Id}";
         var sum = segment.Run.State[key] + _of.Sum(segment);
-        if (_per != LimitPer.Year)
+        if (_per is not (LimitPer.Year or LimitPer.Cycle))
         {
             Apply(segment, sum, _amount * (_per switch
             {
@@ -59,24 +60,32 @@ public sealed class LimitCharge : Charge
             return;
         }
 
-        // A year's limit is held against the whole year when it ends, and against the part of it that was billed.
+        // A year or a billing month may be billed in parts: a maximum holds at once against what was billed so far, a
+        // minimum when the last part ends; the minimum of a year for as much of the year as was billed.
         var yearsKey = $"years:{Id}";
         var years = segment.Run.State[yearsKey] + segment.Plan.Years;
-        var ends = segment.EndsYear;
-        segment.Run.State = segment.Run.State.With(key, ends ? 0m : sum).With(yearsKey, ends ? 0m : years);
-        if (ends)
-        {
-            Apply(segment, sum, _amount * Math.Min(years, 1m));
-        }
+        var ends = _per == LimitPer.Year ? segment.EndsYear : segment.EndsMonth;
+        var share = _minimum && _per == LimitPer.Year ? Math.Min(years, 1m) : 1m;
+        var added = !_minimum || ends ? Apply(segment, sum, _amount * share) : 0m;
+        segment.Run.State = segment.Run.State.With(key, ends ? 0m : sum + added).With(yearsKey, ends || _per == LimitPer.Cycle ? 0m : years);
     }
 
-    private void Apply(SegmentRun segment, decimal sum, decimal limit)
+    private decimal Apply(SegmentRun segment, decimal sum, decimal limit)
     {
         var difference = segment.Tariff.Currency.Round(limit) - sum;
-        if (_minimum ? difference > 0m : difference < 0m)
+        if (_minimum ? difference <= 0m : difference >= 0m)
         {
-            segment.Add(this, _label, 1m, difference, 1m);
+            return 0m;
         }
+
+        // A maximum cuts what this part charges; it does not pay back what earlier parts did.
+        difference = _minimum ? difference : Math.Max(difference, -Math.Max(0m, _of.Sum(segment)));
+        if (difference != 0m)
+        {
+            segment.Add(this, _label, difference < 0m ? -1m : 1m, Math.Abs(difference), 1m);
+        }
+
+        return difference;
     }
 }
 
@@ -86,5 +95,6 @@ internal enum LimitPer
     Month,
     Day,
     Year,
+    Cycle,
     Period,
 }

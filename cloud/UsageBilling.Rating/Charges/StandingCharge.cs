@@ -4,7 +4,7 @@ using UsageBilling.Rating.Tariffs;
 namespace UsageBilling.Rating.Charges;
 
 /// <summary>
-/// A fixed price per day, month or year; months and years by the tariff's proration rule. JSON kind <c>standing</c>.
+/// A fixed price per day, month or year, by the tariff's proration rule, or once per period. JSON kind <c>standing</c>.
 /// </summary>
 public sealed class StandingCharge : Charge
 {
@@ -27,17 +27,26 @@ public sealed class StandingCharge : Charge
         var price = item.RequiredNumber("price", "the price of one day, month or year");
         if (!item.Has("per"))
         {
-            item.Report("per", "is missing; write \"day\", \"month\" or \"year\"");
+            item.Report("per", "is missing; write \"day\", \"month\", \"year\" or \"period\"");
         }
 
-        var per = item.Choice("per", "month", "day", "month", "year");
+        var per = item.Choice("per", "month", "day", "month", "year", "period");
         item.Done();
-        return item.Problems.Count > before ? null : new StandingCharge(head, price, Unit.Find(per)!);
+        return item.Problems.Count > before ? null : new StandingCharge(head, price, per == "period" ? Unit.One : Unit.Find(per)!);
     }
 
     internal override void Rate(SegmentRun segment)
     {
-        var quantity = _per == Unit.Day ? segment.Plan.Days : _per == Unit.Month ? segment.Plan.Months : segment.Plan.Years;
-        segment.Add(this, _label, quantity, _price, 1m);
+        var quantity = _per.Symbol switch
+        {
+            "day" => segment.Plan.Days,
+            "month" => segment.Plan.Months,
+            "year" => segment.Plan.Years,
+            _ => 1m,
+        };
+        if (quantity != 0m)
+        {
+            segment.Add(this, _label, quantity, _price, 1m);
+        }
     }
 }

@@ -257,8 +257,12 @@ public sealed class UsageCharge : Charge
                 : quantity == whole ? within
                 : Math.Round(within * quantity / whole, 6, MidpointRounding.AwayFromZero);
             left -= part;
-            AddUnits(segment, period, tier, part);
-            AddFlat(segment, period, tier);
+            var begun = Math.Max(0m, opening - (tier == 0 ? 0m : ends[tier - 1]));
+            AddUnits(segment, period, tier, part, begun);
+            if (begun == 0m)
+            {
+                AddFlat(segment, period, tier);
+            }
         }
     }
 
@@ -298,7 +302,8 @@ public sealed class UsageCharge : Charge
         }
     }
 
-    private void AddUnits(SegmentRun segment, int period, int tier, decimal quantity)
+    /// <summary>Adds a tier's line; <paramref name="begun"/> is what was used in it before, so that a block begun then is not charged again.</summary>
+    private void AddUnits(SegmentRun segment, int period, int tier, decimal quantity, decimal begun = 0m)
     {
         var step = _ladders[period].Tiers[tier];
         if (quantity == 0m)
@@ -308,7 +313,11 @@ public sealed class UsageCharge : Charge
 
         if (step.Block is { } block)
         {
-            quantity = Math.Ceiling(quantity / block);
+            quantity = Math.Ceiling((begun + quantity) / block) - Math.Ceiling(begun / block);
+            if (quantity == 0m)
+            {
+                return;
+            }
         }
 
         segment.Add(this, _labels[period][tier], quantity * _sign, step.Price, _priceBase);

@@ -18,9 +18,11 @@ internal sealed class UsageQuantity
     private readonly decimal _free;
     private readonly bool _optional;
     private readonly NetMetering? _net;
+    private readonly string _usedKey;
 
-    private UsageQuantity(StreamRef stream, string measure, BilledUnit unit, Schedule? schedule, GasConversion? gas, QuantityRounding rounding, decimal divideBy, decimal free, bool optional, NetMetering? net)
+    private UsageQuantity(StreamRef stream, string measure, BilledUnit unit, Schedule? schedule, GasConversion? gas, QuantityRounding rounding, decimal divideBy, decimal free, bool optional, NetMetering? net, string component)
     {
+        _usedKey = $"used:{component}";
         _net = net;
         _stream = stream;
         _measure = measure;
@@ -41,7 +43,7 @@ internal sealed class UsageQuantity
     public bool IsNet => _net is not null;
 
     public static UsageQuantity Of(StreamBinder binder, Measurand measurand, BilledUnit unit, Schedule? schedule, bool optional = false, NetMetering? net = null) =>
-        new(binder.Bind(new StreamSpec(measurand, 0, false), schedule), Tariffs.Measure.NameOf(measurand), unit, schedule, null, QuantityRounding.None, 1m, 0m, optional, net);
+        new(binder.Bind(new StreamSpec(measurand, 0, false), schedule), Tariffs.Measure.NameOf(measurand), unit, schedule, null, QuantityRounding.None, 1m, 0m, optional, net, string.Empty);
 
     public static UsageQuantity Read(StrictObject item, ChargeContext context, string component)
     {
@@ -71,7 +73,7 @@ internal sealed class UsageQuantity
         }
 
         var stream = context.Binder.Bind(new StreamSpec(measurand, 0, false), schedule);
-        return new UsageQuantity(stream, measure, unit, schedule, gas, rounding, divideBy, free, optional, net);
+        return new UsageQuantity(stream, measure, unit, schedule, gas, rounding, divideBy, free, optional, net, component);
     }
 
     public string DeterminantName(string? period) =>
@@ -98,7 +100,7 @@ internal sealed class UsageQuantity
 
         if (_free != 0m)
         {
-            TakeOffFree(quantities);
+            TakeOffFree(quantities, Math.Max(0m, _free - segment.Run.State[_usedKey]));
         }
 
         return true;
@@ -140,9 +142,8 @@ internal sealed class UsageQuantity
         return _divideBy == 1m ? quantity : quantity / _divideBy;
     }
 
-    private void TakeOffFree(Span<decimal> quantities)
+    private static void TakeOffFree(Span<decimal> quantities, decimal free)
     {
-        var free = _free;
         for (var period = 0; period < quantities.Length && free > 0m; period++)
         {
             var taken = Math.Clamp(quantities[period], 0m, free);

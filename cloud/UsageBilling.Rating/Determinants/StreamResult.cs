@@ -117,6 +117,40 @@ internal sealed class StreamResult
         return (_peaks[best], _start + Duration.FromMinutes((long)index * _plan.IntervalMinutes));
     }
 
+    /// <summary>Every interval or window in the order of time, with its period.</summary>
+    public IEnumerable<(Instant At, int Period, long Value)> Windows(StreamRef reference)
+    {
+        var buckets = _plan.Buckets[reference.Slot + _slotOffset];
+        var at = 0;
+        for (var run = 0; run < _plan.Ends.Length; run++)
+        {
+            for (; at < _plan.Ends[run]; at++)
+            {
+                yield return (_start + Duration.FromMinutes((long)at * _plan.IntervalMinutes), buckets[_plan.Cells[run]], _data.Span[at]);
+            }
+        }
+    }
+
+    /// <summary>Sum of the intervals in [from, to), clipped to the span; null when a bound lies inside an interval.</summary>
+    public long? SumBetween(Instant from, Instant to)
+    {
+        var interval = _plan.IntervalMinutes * NodaConstants.TicksPerMinute;
+        var first = Math.Max(0L, (from - _start).BclCompatibleTicks);
+        var last = Math.Min(_plan.Length * interval, (to - _start).BclCompatibleTicks);
+        if (first % interval != 0 || last % interval != 0)
+        {
+            return null;
+        }
+
+        var sum = 0L;
+        foreach (var value in last <= first ? [] : _data.Span[(int)(first / interval)..(int)(last / interval)])
+        {
+            sum += value;
+        }
+
+        return sum;
+    }
+
     /// <summary>Sums of consecutive stretches of the same period, in the order of time.</summary>
     public IEnumerable<(int Period, long Sum)> RunsOf(StreamRef reference)
     {

@@ -92,13 +92,13 @@ public static class Proration
             else
             {
                 var last = LocalDate.Min(end, to);
-                months += (decimal)Period.DaysBetween(start, last) / Period.DaysBetween(begin, end);
+                months += Round((decimal)Period.DaysBetween(start, last) / Period.DaysBetween(begin, end));
             }
 
             start = end;
         }
 
-        return Round(months);
+        return months;
     }
 
     private static LocalDate Anchored(int year, int month, int anchorDay) =>

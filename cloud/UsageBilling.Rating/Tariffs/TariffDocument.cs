@@ -18,7 +18,7 @@ public static class TariffDocument
 
     private const string Format = "usage-billing/tariff.v1";
 
-    private static readonly string[] Kinds = ["standing", "usage", "demand", "percentage", "minimum", "maximum", "credit-carry", "true-up", "coincident"];
+    private static readonly string[] Kinds = ["standing", "usage", "demand", "percentage", "minimum", "maximum", "credit-carry", "true-up", "coincident", "dynamic", "demand-average", "capacity", "power-factor", "step", "credit"];
 
     /// <summary>
     /// Reads a UTF-8 document and lists everything that is wrong with it. <paramref name="allocation"/>, where given, takes the
@@ -172,6 +172,12 @@ public static class TariffDocument
             "demand" => DemandCharge.Read(item, context),
             "percentage" => PercentageCharge.Read(item, context),
             "credit-carry" => CreditCarryCharge.Read(item, context),
+            "dynamic" => DynamicCharge.Read(item, context),
+            "demand-average" => DemandAverageCharge.Read(item, context),
+            "capacity" => CapacityCharge.Read(item, context),
+            "power-factor" => PowerFactorCharge.Read(item, context),
+            "step" => StepCharge.Read(item, context),
+            "credit" => CreditCharge.Read(item, context),
             "coincident" => CoincidentCharge.Read(item, context),
             "true-up" => TrueUpCharge.Read(item, context),
             "minimum" => LimitCharge.Read(item, context, minimum: true),
