@@ -51,6 +51,9 @@ internal static class Words
 
     public static string Symbol(Unit unit) => unit == Unit.One ? "unit" : unit.Symbol;
 
+    /// <summary>The symbol after a number that is not one: "kWh", "units".</summary>
+    public static string Units(Unit unit) => unit == Unit.One ? "units" : unit.Symbol;
+
     private static string Plural(Unit unit, decimal quantity) =>
         quantity != 1m && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Year || unit == Unit.One) ? Symbol(unit) + "s" : Symbol(unit);
 

@@ -371,7 +371,7 @@ public sealed class UsageCharge : Charge
             return new LineLabel(text + " (flat)", Unit.One, Currency, name, tierNumber, null, note);
         }
 
-        var symbol = _quantity.Unit.Unit.Symbol;
+        var symbol = Words.Units(_quantity.Unit.Unit);
         return block is { } size
             ? new LineLabel(text, Unit.One, Currency, name, tierNumber, null, $"blocks of {Words.Number(size)} {symbol}, a block that is started counts{(note is null ? string.Empty : ", " + note)}")
             : new LineLabel(text, _quantity.Unit.Unit, Currency, name, tierNumber, _quantity.DeterminantName(name), note);
@@ -379,7 +379,7 @@ public sealed class UsageCharge : Charge
 
     private string TierNote(PriceLadder ladder, int tier)
     {
-        var symbol = _quantity.Unit.Unit.Symbol;
+        var symbol = Words.Units(_quantity.Unit.Unit);
         var per = _basis switch
         {
             TierBasis.Day => " a day",

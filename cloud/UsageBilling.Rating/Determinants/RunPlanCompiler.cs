@@ -24,6 +24,8 @@ internal sealed class RunPlanCompiler
     private readonly List<int> _cellPart = [];
     private readonly List<int> _ends = [];
     private readonly List<ushort> _runCells = [];
+    private int _cell = -1;
+    private Instant _cellEnd;
 
     /// <param name="calendar">Seasons, day types and holidays.</param>
     /// <param name="schedules">Schedules to lay over each other; null is the schedule of one period.</param>
@@ -59,6 +61,7 @@ internal sealed class RunPlanCompiler
             }
         }
 
+        Flush(start);
         var slots = _schedules.Count;
         var buckets = new int[slots][];
         for (var slot = 0; slot < slots; slot++)
@@ -95,7 +98,7 @@ internal sealed class RunPlanCompiler
             }
 
             to = to < dayEnd ? to : dayEnd;
-            Emit(IndexOf(start, to), CellOf(part, buckets));
+            Emit(start, to, CellOf(part, buckets));
             at = to;
             if (at >= dayEnd)
             {
@@ -194,25 +197,34 @@ internal sealed class RunPlanCompiler
         return cell;
     }
 
-    private void Emit(int end, int cell)
+    /// <summary>
+    /// Prolongs the run at hand, or ends it where the cell changes. Only there must a boundary lie between intervals: that a
+    /// clock changed at 00:01 inside a night (St John's, 2010) cuts nothing.
+    /// </summary>
+    private void Emit(Instant start, Instant end, int cell)
     {
-        var begin = _ends.Count == 0 ? 0 : _ends[^1];
-        if (end <= begin)
+        if (cell != _cell)
+        {
+            Flush(start);
+            _cell = cell;
+        }
+
+        _cellEnd = end;
+    }
+
+    private void Flush(Instant start)
+    {
+        if (_cell < 0)
         {
             return;
         }
 
-        if (_runCells.Count > 0 && _runCells[^1] == cell)
+        var end = IndexOf(start, _cellEnd);
+        for (var begin = _ends.Count == 0 ? 0 : _ends[^1]; begin < end;)
         {
-            var runStart = _ends.Count == 1 ? 0 : _ends[^2];
-            if (end - runStart <= LongestRun)
-            {
-                _ends[^1] = end;
-                return;
-            }
+            begin = Math.Min(begin + LongestRun, end);
+            _ends.Add(begin);
+            _runCells.Add((ushort)_cell);
         }
-
-        _ends.Add(end);
-        _runCells.Add((ushort)cell);
     }
 }

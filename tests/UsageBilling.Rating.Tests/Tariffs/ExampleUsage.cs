@@ -2,6 +2,7 @@ using NodaTime;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Rating.Charges;
+using UsageBilling.Rating.Determinants;
 using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Rating.Tests.Tariffs;
@@ -12,14 +13,28 @@ internal static class ExampleUsage
     public static RatedPeriod Bill(Tariff tariff)
     {
         var period = A.Days("2026-03-01", "2026-04-01");
-        return A.Bill(
+        var input = A.Input(
             tariff,
             period,
-            Wattage(period, "import", tariff.Code.StartsWith("factory", StringComparison.Ordinal) ? 40 : tariff.Code.StartsWith("shop", StringComparison.Ordinal) ? 12 : 1),
+            Wattage(period, "import", tariff.Code.StartsWith("factory", StringComparison.Ordinal) || tariff.Code == "grid-capacity" ? 40 : tariff.Code.StartsWith("shop", StringComparison.Ordinal) ? 12 : 1),
             A.Profile(period, "export", 15, at => at.Hour is >= 9 and < 17 ? 150L + (at.Day * 10L) : 0L),
-            Wattage(period, "reactive", 9),
+            Wattage(period, "reactive", 24),
             A.Profile(period, "water", 60, at => at.Hour is 7 or 19 ? 200L + at.Day : 6L, -3),
-            A.Profile(period, "gas", 60, at => at.Hour is >= 5 and < 22 ? 310L : 120L, -3));
+            A.Profile(period, "gas", 60, at => at.Hour is >= 5 and < 22 ? 310L : 120L, -3),
+            A.Profile(period, "count", 60, at => 40L + at.Hour),
+            A.Profile(period, "data", 60, at => 300_000_000L + (at.Hour * 10_000_000L)));
+        return RatingEngine.Rate(
+            input with
+            {
+                Contract = new ContractParameters
+                {
+                    ContractedKilowatts = 50m,
+                    EventDays = new EventDays([("critical", new LocalDate(2026, 3, 4)), ("critical", new LocalDate(2026, 3, 5))]),
+                    Opening = RatingState.Empty.With("credit:prepaid", 5m),
+                },
+                Series = input.Series.Add("day-ahead", new ValueSeries(Enumerable.Range(0, 31 * 24).Select(hour => (period.Start + Duration.FromHours(hour), ((hour % 24) - 6) * 0.01m)))),
+            },
+            new RatePlans());
     }
 
     /// <summary>Watt-hours a quarter hour: a base load, a working day, and a few minutes each day that stand out.</summary>
