@@ -75,6 +75,7 @@ internal static class ServeCommand
         app.MapProvisioning();
         app.MapAccounts();
         app.MapConsumption();
+        app.MapConsumptionCsv();
         app.MapTariffs();
         app.MapBilling();
         app.MapInvoices();

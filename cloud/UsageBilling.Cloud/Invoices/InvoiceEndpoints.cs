@@ -76,7 +76,10 @@ internal static class InvoiceEndpoints
             return ApiProblems.NotFound($"invoice {number} has no {format} yet: ask again in a moment");
         }
 
-        return TypedResults.File(document.Content, type, $"{number}.{(format == "ubl" ? "xml" : format)}", entityTag: new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{document.Hash}\""));
+        // Shown where a browser can show it, saved under its number otherwise. A browser's PDF viewer is an embedded object, which the pages' own policy forbids.
+        context.Response.Headers.ContentDisposition = new Microsoft.Net.Http.Headers.ContentDispositionHeaderValue(format == "pdf" ? "inline" : "attachment") { FileName = $"{number}.{(format == "ubl" ? "xml" : format)}" }.ToString();
+        context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+        return TypedResults.File(document.Content, type, entityTag: new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{document.Hash}\""));
     }
 
     private static async Task<Results<Ok<InvoiceTrace>, ProblemHttpResult>> TraceAsync(string number, NpgsqlDataSource database, CancellationToken cancellationToken)
@@ -101,7 +104,7 @@ internal static class InvoiceEndpoints
             await BatchesAsync(database, bill, cancellationToken)));
     }
 
-    private static async Task<List<BatchReference>> BatchesAsync(NpgsqlDataSource database, Bill bill, CancellationToken cancellationToken)
+    public static async Task<List<BatchReference>> BatchesAsync(NpgsqlDataSource database, Bill bill, CancellationToken cancellationToken)
     {
         var batches = new List<BatchReference>();
         foreach (var meter in bill.Supply.Meters)

@@ -26,7 +26,7 @@ public sealed record InvoiceCount(int Invoices, int CreditNotes, int RenderingsW
 /// <summary>Reads issued documents.</summary>
 public static class InvoiceReading
 {
-    private const string Columns = "invoice_number, kind, account_id, bill_id, issued_at, period_start, period_end, due_date, currency, net, tax, total, preceding, hash";
+    internal const string Columns = "invoice_number, kind, account_id, bill_id, issued_at, period_start, period_end, due_date, currency, net, tax, total, preceding, hash";
 
     /// <summary>Documents by number, after one; of one account only where named.</summary>
     public static async Task<List<InvoiceSummary>> ListAsync(NpgsqlDataSource database, string? account, string after, int limit, CancellationToken cancellationToken)
@@ -80,7 +80,7 @@ public static class InvoiceReading
         return new InvoiceCount(row.GetInt32(0), row.GetInt32(1), row.GetInt32(2), row.GetInt32(3));
     }
 
-    private static InvoiceSummary Read(NpgsqlDataReader row) => new(
+    internal static InvoiceSummary Read(NpgsqlDataReader row) => new(
         row.GetString(0), row.GetString(1), row.GetString(2), row.GetGuid(3), row.GetFieldValue<Instant>(4), row.GetFieldValue<LocalDate>(5), row.GetFieldValue<LocalDate>(6),
         row.GetFieldValue<LocalDate>(7), row.GetString(8), row.GetDecimal(9), row.GetDecimal(10), row.GetDecimal(11), row.IsDBNull(12) ? null : row.GetString(12),
         Convert.ToHexStringLower(row.GetFieldValue<byte[]>(13)));

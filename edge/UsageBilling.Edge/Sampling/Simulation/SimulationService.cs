@@ -82,9 +82,10 @@ internal sealed class SimulationService(
         }
 
         var replay = new SimulatedPins(driver, siteTime, through);
-        while (_site < first)
+        var until = Instant.Min(first, options.To ?? Now()); // resumed in the middle of an interval, the first boundary is still to come
+        while (_site < until)
         {
-            await AdvanceAsync(simulator, replay, Instant.Min(first, _site + ReplayAtOnce), stoppingToken);
+            await AdvanceAsync(simulator, replay, Instant.Min(until, _site + ReplayAtOnce), stoppingToken);
         }
 
         return replay;

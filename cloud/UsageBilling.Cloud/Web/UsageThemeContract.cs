@@ -8,8 +8,17 @@ internal static class UsageTheme
     /// <summary>Measured quantities in charts.</summary>
     public const string Measured = "#1f6f8b";
 
-    /// <summary>Estimated and interpolated quantities in charts.</summary>
+    /// <summary>Estimated and edited quantities in charts.</summary>
     public const string Estimated = "#e0a030";
+
+    /// <summary>Parts of a measured advance, distributed over the intervals it spans.</summary>
+    public const string Interpolated = "#7fb3c8";
+
+    /// <summary>Where there is no data.</summary>
+    public const string Missing = "#e3e8eb";
+
+    /// <summary>The interval that is still running, from live values.</summary>
+    public const string Running = "#d5e8ef";
 
     public static MudTheme Theme { get; } = new()
     {
