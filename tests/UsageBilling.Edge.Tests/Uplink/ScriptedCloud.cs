@@ -200,14 +200,14 @@ internal sealed class CloudStream(Guid id)
 
     public byte[] Hash { get; private set; } = [];
 
-    public SortedDictionary<long, ReadingBatch> Batches { get; } = [];
+    public ConcurrentDictionary<long, ReadingBatch> Batches { get; } = [];
 
     /// <summary>A restore from a backup: everything after a sequence is gone.</summary>
     public void ForgetAfter(long sequence)
     {
         foreach (var later in Batches.Keys.Where(s => s > sequence).ToList())
         {
-            Batches.Remove(later);
+            Batches.TryRemove(later, out _);
             _hashes.Remove(later);
         }
 
