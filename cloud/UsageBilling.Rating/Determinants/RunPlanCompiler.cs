@@ -118,7 +118,10 @@ internal sealed class RunPlanCompiler
             return checked((int)(ticks / interval));
         }
 
-        if (!_mayStraddle)
+        // Where the change of a clock itself lies inside an interval (St John's, 2010-11-07 at 00:01: local dates ran 7, 6, 7),
+        // the interval belongs to where it begins.
+        var atClockChange = _span.Zone.GetZoneInterval(boundary) is { HasStart: true } changed && changed.Start == boundary;
+        if (!_mayStraddle && !atClockChange)
         {
             var local = boundary.InZone(_span.Zone).LocalDateTime;
             throw new RatingInputException("usage", $"the tariff changes period at {local:uuuu-MM-dd HH:mm} local time, inside an interval of {_intervalMinutes} minutes; give shorter intervals");
