@@ -103,6 +103,75 @@ public class PdfTests
     }
 
     [Fact]
+    public void A_metering_point_of_33_characters_stands_whole_on_the_first_page()
+    {
+        const string Melo = "DE0007123456000000000000000012345";
+        var bill = An.Bill() with { Supply = An.Supply with { MeteringPointId = Melo } };
+        var pdf = PdfWriter.Write(Invoice.Issue(BillSnapshot.Freeze(bill), "M-1", An.To, An.To, An.Payment));
+        AssertTidy(pdf);
+        using var document = PdfDocument.Open(pdf);
+        Assert.Contains(Melo, PageText(document.GetPage(1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_numbers_and_makers_read_for_a_customer()
+    {
+        var line = An.Line("Energy, peak hours", ChargeKind.Energy, 13_141.668m, Unit.KilowattHour, 0.1987m) with
+        {
+            Formula = "13141.668 kWh × 0.1987 EUR/kWh = 2611.2494316 → 2611.25 EUR (as of 2026-01-31, highest on 5 Oct 2026 at 14:15)",
+            Determinants = [new Determinant("import.peak.kWh", 13_141.668m, Unit.KilowattHour, null)],
+        };
+        var text = Text(PdfWriter.Write(An.Invoice(An.Rated(line, An.Line("Credit", ChargeKind.Credit, -4_102.79m, Unit.KilowattHour, 0.1m)))));
+        Assert.Contains("Import, peak hours: 13,141.668 kWh", text, StringComparison.Ordinal);
+        Assert.Contains("13,141.668 kWh × 0.1987 EUR/kWh = 2,611.2494316 ≈ 2,611.25 EUR (as of 2026-01-31, highest on 5 Oct 2026 at 14:15)", text, StringComparison.Ordinal);
+        Assert.Contains("−4,102.79 kWh × 0.1 EUR/kWh", text, StringComparison.Ordinal);
+        Assert.Contains("Landisgyr 54021877", text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("import.kWh", "kWh", false, "Import")]
+    [InlineData("export.midday.kWh", "kWh", false, "Export, midday hours")]
+    [InlineData("import.off-peak.kWh", "kWh", false, "Import, off-peak hours")]
+    [InlineData("peak.kW", "kW", true, "Highest demand")]
+    [InlineData("peak.peak.kW", "kW", true, "Highest demand, peak hours")]
+    [InlineData("import.coincident.kW", "kW", true, "Demand when the whole system peaked")]
+    [InlineData("reactive.kWh", "kWh", false, "Reactive energy")]
+    [InlineData("something.else.we.know.not", "kWh", false, "something.else.we.know.not")]
+    public void Determinants_have_names_in_words(string name, string unit, bool peak, string words)
+    {
+        var determinant = new Determinant(name, 7.5m, unit == "kW" ? Unit.Kilowatt : Unit.KilowattHour, peak ? Instant.FromUtc(2026, 10, 5, 12, 15) : null);
+        var line = An.Line("Energy", ChargeKind.Energy, 1, Unit.KilowattHour, 0.25m) with { Determinants = [determinant] };
+        Assert.Contains($"0.25 EUR{words}: 7.5 {unit}", Text(PdfWriter.Write(An.Invoice(An.Rated(line)))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_it_was_calculated_from_never_stands_alone_on_a_page()
+    {
+        var lonely = Enumerable.Range(4, 14).Select(count =>
+        {
+            var invoice = An.Invoice(An.Rated([.. Enumerable.Range(1, count).Select(i => An.Line($"Line {i}", ChargeKind.Energy, 1_000.5m, Unit.KilowattHour, 0.25m))]));
+            using var document = PdfDocument.Open(PdfWriter.Write(invoice));
+            var page = document.GetPages().Select(PageText).Single(text => text.Contains("What it was calculated from", StringComparison.Ordinal));
+            return (count, With: page.Contains("EUR/kWh", StringComparison.Ordinal));
+        }).Where(page => !page.With).ToList();
+        Assert.Empty(lonely);
+    }
+
+    [Fact]
+    public void Gas_says_how_volume_became_energy()
+    {
+        var channel = new ChannelKey("SP-7", new Measurand(Quantity.GasVolume, Direction.Import));
+        var line = An.Line("Natural gas", ChargeKind.Energy, 2_271m, Unit.KilowattHour, 0.0987m) with { Determinants = [new Determinant("gas.kWh", 2_271m, Unit.KilowattHour, null)] };
+        var bill = An.Bill(An.Rated(line)) with
+        {
+            Supply = An.Supply with { Meters = [] },
+            Usage = [new ChannelUsage { Channel = channel, Unit = Unit.CubicMetre, Quantity = 210.75m, Days = [new DayUsage(An.From, 210.75m, 24, 0, 0)] }],
+        };
+        var text = Text(PdfWriter.Write(Invoice.Issue(BillSnapshot.Freeze(bill), "G-1", An.To, An.To, An.Payment)));
+        Assert.Contains("210.75 m³ gave 2,271 kWh, 10.7758 kWh for each m³", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_usage_bill_without_any_channel_still_prints()
     {
         var bill = An.Bill() with { Usage = [], Supply = An.Supply with { Meters = [] } };

@@ -1,4 +1,5 @@
 using NodaTime;
+using NodaTime.TimeZones;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Metering;
@@ -119,7 +120,7 @@ internal sealed class BillDrafts(NpgsqlDataSource database, IntervalStore interv
                         bill.Key, bill.Contract, suppliers[bill.Contract.Account.Supplier], bill.Period, spans, references, channels,
                         [.. channels.SelectMany(c => statements[c.Key.Id])], bill.Previous, bill.Others),
                     plans,
-                    DateTimeZoneProviders.Tzdb.VersionId));
+                    TzdbDateTimeZoneSource.Default.TzdbVersion));
             }
             catch (RatingInputException e)
             {

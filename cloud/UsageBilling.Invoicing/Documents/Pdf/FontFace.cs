@@ -76,6 +76,10 @@ internal sealed record TextStyle(FontFace Face, double Size, Colour Colour)
 
     public double Width(string text) => Face.Width(Face.Printable(text), Size);
 
+    /// <summary>The same style, smaller where the text would not fit, but not below a size.</summary>
+    public TextStyle ShrunkTo(string text, double width, double smallest) =>
+        Width(text) <= width ? this : this with { Size = Math.Max(smallest, Size * width / Width(text)) };
+
     /// <summary>Breaks text at spaces into lines no wider than <paramref name="width"/>; a word that is too wide is cut.</summary>
     public IReadOnlyList<string> Wrap(string text, double width)
     {

@@ -9,6 +9,9 @@ internal static class FrontPage
     private const double DetailsLeft = 338;
     private const double PanelHeight = 84;
 
+    /// <summary>A metering point has up to 33 characters, all of which a customer must be able to type.</summary>
+    private const double SmallestDetail = 6;
+
     public static void Draw(Flow flow, Statement statement)
     {
         var page = flow.Page;
@@ -107,7 +110,8 @@ internal static class FrontPage
         foreach (var (label, value) in rows.Where(row => !string.IsNullOrWhiteSpace(row.Value)))
         {
             page.Text(label, DetailsLeft, y, Look.Body with { Colour = Look.Muted });
-            page.TextRight(Look.BodyStrong.Fit(value!, 118), Look.Right, y, Look.BodyStrong);
+            var style = Look.BodyStrong.ShrunkTo(value!, Look.Right - DetailsLeft - Look.Body.Width(label) - 8, SmallestDetail);
+            page.TextRight(style.Fit(value!, Look.Right - DetailsLeft - Look.Body.Width(label) - 8), Look.Right, y, style);
             page.Rule(DetailsLeft, y + 4, Look.Right, y + 4, 0.3, Look.Faint);
             y += 14;
         }

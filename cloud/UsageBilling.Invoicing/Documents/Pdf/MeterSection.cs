@@ -14,10 +14,10 @@ internal static class MeterSection
             flow.Heading("Meter readings", 60);
             var table = new Table(flow,
             [
-                new Column("Meter", 100),
-                new Column("From", 64),
+                new Column("Meter", 112),
+                new Column("From", 58),
                 new Column("Reading", 74, RightAligned: true),
-                new Column("To", 64),
+                new Column("To", 58),
                 new Column("Reading", 74, RightAligned: true),
                 new Column("Factor", 34, RightAligned: true),
                 new Column("Consumption", Look.Width - 410, RightAligned: true),
@@ -28,7 +28,7 @@ internal static class MeterSection
             foreach (var meter in supply.Meters)
             {
                 table.Row(
-                    new Cell(meter.Register.Serial, $"{Name(meter.Channel.Measurand)} ({meter.Register.Obis})"),
+                    new Cell($"{DeterminantText.Maker(meter.Register.Manufacturer)} {meter.Register.Serial}", $"{Name(meter.Channel.Measurand)} ({meter.Register.Obis})"),
                     At(meter.Start, statement.Time, start: true),
                     NumberText.Fixed(meter.Start.Value, digits[meter.Unit]),
                     At(meter.End, statement.Time, start: false),
