@@ -1,0 +1,77 @@
+using NodaTime;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Rating.Files;
+
+namespace UsageBilling.Rating.Tests.Files;
+
+/// <summary>Usage files: stamps with and without offsets, repeated hours, gaps, and mistakes with their lines.</summary>
+public sealed class UsageCsvTests
+{
+    private static readonly LocalPeriod Day = A.Days("2025-10-26", "2025-10-27");
+
+    [Fact]
+    public void Local_stamps_of_an_autumn_day_tell_the_repeated_hour_by_their_order()
+    {
+        var rows = new List<string> { "start,import_wh" };
+        for (var at = Day.Start; at < Day.End; at += Duration.FromMinutes(60))
+        {
+            rows.Add($"{at.InZone(Day.Zone).LocalDateTime:uuuu-MM-dd'T'HH:mm},100.5");
+        }
+
+        var file = UsageCsv.Read(string.Join('\n', rows), "u.csv", Day, new UsageCsvOptions());
+        Assert.Empty(file.Problems);
+        var profile = Assert.Single(file.Profiles);
+        Assert.Equal(25, profile.Length);
+        Assert.Equal(100_500_000L, profile.Quantities.Span[3]);
+    }
+
+    [Fact]
+    public void Quantities_are_exact_to_a_millionth() =>
+        Assert.Equal(1_234_567L, Read("start,import_wh\n2025-10-25T22:00Z,1.234567\n2025-10-25T23:00Z,2").Profiles[0].Quantities.Span[0]);
+
+    [Theory]
+    [InlineData("start,import_wh\n2025-10-26T00:00+02:00,1\n2025-10-26T02:00+02:00,1\n2025-10-26T03:00+02:00,1", 3, "are missing")]
+    [InlineData("start,import_wh\n2025-10-26T00:00+02:00,1\n2025-10-26T00:00+02:00,1", 3, "is there twice")]
+    [InlineData("start,import_wh\n2025-10-26T01:00+02:00,1\n2025-10-26T00:00+02:00,1", 3, "before the row above")]
+    [InlineData("start,import_wh\n2025-10-26T00:00+02:00,x\n2025-10-26T01:00+02:00,1", 2, "is not a quantity")]
+    [InlineData("start,import_wh\nyesterday,1\n", 2, "is not a time")]
+    [InlineData("start,import_wh\n2025-03-30T02:30,1\n", 2, "does not exist")]
+    [InlineData("start,power\n", 1, "is not known")]
+    [InlineData("start\n", 1, "has no quantity")]
+    [InlineData("", 1, "is empty")]
+    [InlineData("start,import_wh\n2025-10-26T00:00Z,1,2\n", 2, "3 cells")]
+    [InlineData("start,import_wh\n2025-10-26T00:07Z,1\n2025-10-26T00:22Z,1", 2, "not on the grid")]
+    [InlineData("import_wh\n1\n2\n", 1, "--start")]
+    public void A_mistake_is_told_with_its_line(string text, int line, string message) =>
+        Assert.Contains(Read(text).Problems, problem => problem.Line == line && problem.Message.Contains(message, StringComparison.Ordinal));
+
+    [Fact]
+    public void Gaps_are_zero_only_when_that_is_said()
+    {
+        const string text = "start,import_wh\n2025-10-26T00:00+02:00,5\n2025-10-26T01:00+02:00,5\n2025-10-26T05:00+01:00,7";
+        var file = UsageCsv.Read(text, "u.csv", Day, new UsageCsvOptions(GapsAreZero: true));
+        Assert.Empty(file.Problems);
+        Assert.True(file.Profiles[0].Start <= Day.Start && file.Profiles[0].End >= Day.End);
+        Assert.Equal(17_000_000L, file.Profiles[0].Quantities.ToArray().Sum());
+    }
+
+    [Fact]
+    public void A_file_without_stamps_counts_from_its_start()
+    {
+        var file = UsageCsv.Read("import_wh,export_wh\n1,2\n3,4", "u.csv", Day, new UsageCsvOptions("2025-10-26T00:00", 15));
+        Assert.Empty(file.Problems);
+        Assert.Equal(2, file.Profiles.Count);
+        Assert.Equal(Day.Start, file.Profiles[0].Start);
+        Assert.Equal(15, file.Profiles[1].IntervalMinutes);
+    }
+
+    [Fact]
+    public void Demand_history_and_series_tell_mistakes_with_their_lines()
+    {
+        Assert.Equal(3, SmallCsv.ReadDemandHistory("month,kw\n2025-01,5\n2025-01,6", "h.csv", RatingState.Empty).Problems.Single().Line);
+        Assert.Equal(5m, SmallCsv.ReadDemandHistory("month,kw\n2025-01,5", "h.csv", RatingState.Empty).State.DemandHistory[new YearMonth(2025, 1)]);
+        Assert.Equal(3, SmallCsv.ReadSeries("start,price\n2025-01-01,5\n2024-01-01,6", "s.csv", Day.Zone).Problems.Single().Line);
+    }
+
+    private static UsageFile Read(string text) => UsageCsv.Read(text, "u.csv", Day, new UsageCsvOptions());
+}
