@@ -1,5 +1,4 @@
 using NodaTime;
-using UsageBilling.Metering.Calendars;
 using UsageBilling.Rating.Charges;
 using UsageBilling.Rating.Determinants;
 using UsageBilling.Rating.Tariffs;
@@ -111,20 +110,6 @@ internal sealed class SegmentRun
             TaxCategory = category,
             TaxRate = rate,
         });
-    }
-
-    /// <summary>Mean of a series over the days of this part, to nine digits.</summary>
-    public decimal MeanOf(string name)
-    {
-        var series = Series(name);
-        var sum = 0m;
-        var days = 0;
-        for (var day = From; day < To; day = day.PlusDays(1), days++)
-        {
-            sum += series.At(LocalPeriod.StartOfDay(day, Plan.Span.Zone)) ?? throw new RatingInputException($"series {name}", $"has no value on {day:uuuu-MM-dd}; extend it over the period");
-        }
-
-        return Math.Round(sum / days, 9, MidpointRounding.AwayFromZero);
     }
 
     public ValueSeries Series(string name) => Run.Input.Series.TryGetValue(name, out var series)

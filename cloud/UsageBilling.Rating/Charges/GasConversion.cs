@@ -1,12 +1,14 @@
+using NodaTime;
 using UsageBilling.Protocols;
+using UsageBilling.Rating.Determinants;
 using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Rating.Charges;
 
 /// <summary>
 /// Gas volume to energy: kWh = m³ × volume correction × calorific value (MJ/m³) ÷ 3.6, or calorific value in kWh/m³ without the
-/// division (DVGW G 685). Correction and calorific value are numbers, or names of dated series of which the value at each
-/// day's volume would be wanted; a series is averaged over the days of the part billed, as calorific values are published by period.
+/// division (DVGW G 685). Correction and calorific value are numbers, or names of dated series: then each interval's volume is
+/// converted by the values that hold when it begins.
 /// </summary>
 internal sealed class GasConversion
 {
@@ -41,11 +43,31 @@ internal sealed class GasConversion
         return new BilledUnit(Unit.KilowattHour, 1m);
     }
 
-    public decimal Convert(SegmentRun segment, decimal cubicMetres)
+    /// <summary>True when a factor changes with time, so that volume must be taken piece by piece.</summary>
+    public bool IsDated => _calorific.Series is not null || _correction.Series is not null;
+
+    /// <summary>Energy of a volume by factors that do not change.</summary>
+    public decimal Convert(decimal cubicMetres) => Energy(cubicMetres, _correction.Value, _calorific.Value);
+
+    /// <summary>Energy of a stream, piece by piece between changes of the factors.</summary>
+    public decimal Convert(SegmentRun segment, StreamResult stream)
     {
-        var energy = cubicMetres * _correction.Over(segment) * _calorific.Over(segment);
-        return _megajoules ? energy / 3.6m : energy;
+        var energy = 0m;
+        for (var at = segment.Plan.Start; at < segment.Plan.End;)
+        {
+            var (correction, untilCorrection) = _correction.At(segment, at);
+            var (calorific, untilCalorific) = _calorific.At(segment, at);
+            var to = Instant.Min(Instant.Min(untilCorrection, untilCalorific), segment.Plan.End);
+            var volume = stream.SumBetween(at, to) ?? throw new RatingInputException($"series {_calorific.Series ?? _correction.Series}", $"changes at {to}, inside an interval of {stream.WindowMinutes} minutes; let values change where intervals do");
+            energy += Energy(BilledUnit.Scale(volume, stream.Exponent), correction, calorific);
+            at = to;
+        }
+
+        return energy;
     }
+
+    private decimal Energy(decimal cubicMetres, decimal correction, decimal calorific) =>
+        _megajoules ? cubicMetres * correction * calorific / 3.6m : cubicMetres * correction * calorific;
 }
 
 /// <summary>A number of the tariff, or the name of a series that is given beside it.</summary>
@@ -74,6 +96,18 @@ internal readonly record struct NumberOrSeries(decimal Value, string? Series)
         return new NumberOrSeries(0m, series);
     }
 
-    /// <summary>The number, or the mean of the series over the days of a segment, to nine digits.</summary>
-    public decimal Over(SegmentRun segment) => Series is null ? Value : segment.MeanOf(Series);
+    /// <summary>The value at an instant, and until when it holds.</summary>
+    public (decimal Value, Instant Until) At(SegmentRun segment, Instant instant)
+    {
+        if (Series is null)
+        {
+            return (Value, Instant.MaxValue);
+        }
+
+        var series = segment.Series(Series);
+        var index = series.IndexAt(instant);
+        return index < 0
+            ? throw new RatingInputException($"series {Series}", $"has no value at {instant}; extend it over the period")
+            : (series[index].Value, index + 1 < series.Count ? series[index + 1].Start : series.End ?? Instant.MaxValue);
+    }
 }

@@ -56,6 +56,11 @@ internal sealed class UsageQuantity
             item.Report("gas", "converts gas volume only; set \"measure\" to \"gas\" or remove it");
         }
 
+        if (gas is { IsDated: true } && schedule is not null)
+        {
+            item.Report("gas", "with a series cannot be combined with a schedule; use one of them");
+        }
+
         var unit = gas is null ? BilledUnit.Read(item, measurand.Quantity) : GasConversion.ReadUnit(item);
         var rounding = item.Child("round") is { IsObject: true } round ? QuantityRounding.Read(round) : QuantityRounding.None;
         var divideBy = item.Number("divideBy", 0.000001m) ?? 1m;
@@ -93,9 +98,14 @@ internal sealed class UsageQuantity
             return true;
         }
 
-        for (var period = 0; period < quantities.Length; period++)
+        if (_gas is { IsDated: true })
         {
-            quantities[period] = _rounding.Apply(Convert(segment, Unit.From(stream.Sum(_stream, period), stream.Exponent)));
+            quantities[0] = _rounding.Apply(_gas.Convert(segment, stream) / _divideBy);
+        }
+
+        for (var period = 0; period < quantities.Length && _gas is not { IsDated: true }; period++)
+        {
+            quantities[period] = _rounding.Apply(Convert(Unit.From(stream.Sum(_stream, period), stream.Exponent)));
         }
 
         if (_free != 0m)
@@ -114,7 +124,7 @@ internal sealed class UsageQuantity
         var steps = new List<(int Period, decimal Quantity)>();
         foreach (var (period, sum) in stream.RunsOf(_stream))
         {
-            var quantity = Convert(segment, Unit.From(sum, stream.Exponent));
+            var quantity = Convert(Unit.From(sum, stream.Exponent));
             left[period] -= quantity;
             steps.Add((period, quantity));
         }
@@ -132,11 +142,11 @@ internal sealed class UsageQuantity
         return steps;
     }
 
-    private decimal Convert(SegmentRun segment, decimal quantity)
+    private decimal Convert(decimal quantity)
     {
         if (_gas is not null)
         {
-            quantity = _gas.Convert(segment, quantity);
+            quantity = _gas.Convert(quantity);
         }
 
         return _divideBy == 1m ? quantity : quantity / _divideBy;

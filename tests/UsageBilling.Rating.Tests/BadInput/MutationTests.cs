@@ -16,6 +16,7 @@ namespace UsageBilling.Rating.Tests.BadInput;
 /// (USAGE_BILLING_LONG=1) makes 100,000 mutations: 40,000 tariffs, 30,000 rate database documents, 10,000 contracts and
 /// 20,000 usage files.
 /// </summary>
+[Trait("Form", "long")]
 public sealed class MutationTests
 {
     private static readonly string[] Texts = ["", "peak", "12-31", "02-30", "24:00", "25:61", "easter+999", "2026-13-01", "no-such", "NaN", "1e999", "-1", "\u0000", "🜁", "month", "S", "import", "usage", "demand"];
@@ -48,6 +49,7 @@ public sealed class MutationTests
             }
         }
 
+        Log($"tariffs: {rounds} mutations, {billed} billed and billed again alike, {refused} refused by the reader, {rounds - billed - refused} refused by the engine");
         Assert.True(billed > rounds / 20, $"only {billed} of {rounds} mutations were billed: the mutations are too wild to show anything");
         Assert.True(refused > rounds / 20, $"only {refused} of {rounds} mutations were refused: the mutations are too tame to show anything");
     }
@@ -61,6 +63,7 @@ public sealed class MutationTests
         var sources = Directory.GetFiles(folder!, "*.json").Where(file => !file.EndsWith("MANIFEST.json", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(File.ReadAllText).ToArray();
         var period = A.Days("2026-03-01", "2026-04-01");
         var usage = A.Constant(period, "import", 60, 1_500L);
+        var billed = 0;
         for (var round = 0; round < rounds; round++)
         {
             var chance = new Chance((uint)round);
@@ -73,8 +76,11 @@ public sealed class MutationTests
             {
                 Check(bill, round);
                 Assert.Equal(bill, A.Bill(tariff, period, usage));
+                billed++;
             }
         }
+
+        Log($"rate database documents: {rounds} mutations, {billed} billed and billed again alike, {rounds - billed} refused");
     }
 
     [Fact]
@@ -85,12 +91,16 @@ public sealed class MutationTests
             {"contractedKw":50,"taxStatus":"exempt","eventDays":{"critical":["2026-03-04"]},"coincidentHours":{"winter":["2026-01-05T18:00:00+01:00"]},
              "openingBalances":{"credit:prepaid":12.5},"yearToDateUse":{"energy":100},"billedBefore":{"minimum":5},"demandHistory":{"2025-12":80},"urdb":{"trueUpMonth":12,"trueUpPrice":0.03}}
             """;
+        var read = 0;
         Assert.Empty(ContractDocument.Parse(Encoding.UTF8.GetBytes(contract)).Problems);
         for (var round = 0; round < rounds; round++)
         {
             var parse = ContractDocument.Parse(Encoding.UTF8.GetBytes(Mutate(contract, new Chance((uint)round))));
             Assert.All(parse.Problems, problem => Assert.StartsWith("$", problem.Path, StringComparison.Ordinal));
+            read += parse.Problems.Count == 0 ? 1 : 0;
         }
+
+        Log($"contracts: {rounds} mutations, {read} read, {rounds - read} refused");
     }
 
     [Fact]
@@ -105,6 +115,7 @@ public sealed class MutationTests
             csv.Append(CultureInfo.InvariantCulture, $"{at.InZone(period.Zone).ToString("uuuu-MM-dd'T'HH:mm", CultureInfo.InvariantCulture)},{100 + (at.ToUnixTimeSeconds() % 77)}\n");
         }
 
+        var billed = 0;
         Assert.Empty(UsageCsv.Read(csv.ToString(), "usage.csv", period, new UsageCsvOptions()).Problems);
         for (var round = 0; round < rounds; round++)
         {
@@ -113,6 +124,22 @@ public sealed class MutationTests
             if (file.Problems.Count == 0 && Try(() => A.Bill(tariff, period, [.. file.Profiles])) is { } bill)
             {
                 Check(bill, round);
+                billed++;
+            }
+        }
+
+        Assert.True(billed > rounds / 50, $"only {billed} of {rounds} mutations were billed: the mutations are too wild to show anything");
+        Log($"usage files: {rounds} mutations, {billed} billed, {rounds - billed} refused");
+    }
+
+    /// <summary>The long form leaves its figures beside the other results.</summary>
+    private static void Log(string text)
+    {
+        if (Environment.GetEnvironmentVariable("USAGE_BILLING_RESULTS") is { Length: > 0 } folder)
+        {
+            lock (Texts)
+            {
+                File.AppendAllText(Path.Combine(folder, "rating-mutations.log"), text + "\n");
             }
         }
     }
@@ -227,8 +254,12 @@ public sealed class MutationTests
         for (var changes = 1 + chance.Below(4); changes > 0 && builder.Length > 1; changes--)
         {
             var at = chance.Below(builder.Length);
-            switch (chance.Below(3))
+            switch (chance.Below(8))
             {
+                case > 2:
+                    at = Enumerable.Range(at, builder.Length - at).FirstOrDefault(i => char.IsAsciiDigit(builder[i]), at);
+                    builder[at] = (char)('0' + chance.Below(10));
+                    break;
                 case 0:
                     builder[at] = (char)(32 + chance.Below(95));
                     break;

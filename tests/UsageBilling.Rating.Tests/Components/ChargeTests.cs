@@ -1,0 +1,116 @@
+using NodaTime;
+using UsageBilling.Rating.Charges;
+using UsageBilling.Rating.Determinants;
+using UsageBilling.Rating.Tariffs;
+
+namespace UsageBilling.Rating.Tests.Components;
+
+/// <summary>Single components, computed by hand.</summary>
+public sealed class ChargeTests
+{
+    [Fact]
+    public void Gas_is_converted_by_the_calorific_value_that_holds_when_it_flows()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"gas","description":"Gas","measure":"gas","gas":{"calorificValue":{"series":"cv"},"per":"kWh/m³"},"price":1}""");
+        var period = A.Days("2025-01-01", "2025-01-03");
+        var input = A.Input(tariff, period, A.Profile(period, "gas", 60, at => at.Day == 1 ? 1_000L : 3_000L, -3));
+        var series = new ValueSeries([(period.Start, 10m), (period.Start + Duration.FromDays(1), 11m)]);
+        var bill = RatingEngine.Rate(input with { Series = input.Series.Add("cv", series) }, new RatePlans());
+        Assert.Equal((24m * 10m) + (72m * 11m), bill.Line("gas").Quantity);
+    }
+
+    [Fact]
+    public void A_negative_market_price_becomes_a_credit_at_a_positive_price()
+    {
+        var tariff = A.TariffOf("""{"kind":"dynamic","id":"energy","description":"Energy","series":"spot"}""");
+        var period = A.Days("2025-01-01", "2025-01-02");
+        var input = A.Input(tariff, period, A.Constant(period, "import", 15, 1_000L));
+        var bill = RatingEngine.Rate(input with { Series = input.Series.Add("spot", new ValueSeries([(period.Start, -0.05m), (period.Start + Duration.FromHours(1), 0.01m), (period.Start + Duration.FromHours(2), -0.02m)])) }, new RatePlans());
+        var line = bill.Line("energy");
+        Assert.Equal((-0.05m * 4m) + (0.01m * 4m) + (-0.02m * 88m), line.Exact);
+        Assert.Equal(-96m, line.Quantity);
+        Assert.True(line.Price > 0m);
+    }
+
+    [Fact]
+    public void A_rolling_window_finds_a_peak_that_blocks_cut_in_half()
+    {
+        var period = A.Days("2025-01-01", "2025-02-01");
+        var usage = A.Profile(period, "import", 15, at => at is { Day: 5, Hour: 10, Minute: 45 } or { Day: 5, Hour: 11, Minute: 0 } ? 5_000L : 0L);
+        decimal Demand(string rolling) => A.Bill(A.TariffOf($$"""{"kind":"demand","id":"d","description":"Demand","window":30,"rolling":{{rolling}},"price":1}"""), period, usage).Line("d").Quantity;
+        Assert.Equal(10m, Demand("false"));
+        Assert.Equal(20m, Demand("true"));
+    }
+
+    [Fact]
+    public void Vat_depends_on_the_use_per_day()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","price":1}""", """ "tax":{"classes":{"d":{"category":"S","bands":[{"upToPerDay":33,"rate":5},{"rate":20}]}}} """);
+        var period = A.Days("2025-06-01", "2025-06-02");
+        Assert.Equal(5m, A.Bill(tariff, period, A.Total(period, "import", 33_000L)).Taxes.Single().Rate);
+        Assert.Equal(20m, A.Bill(tariff, period, A.Total(period, "import", 33_001L)).Taxes.Single().Rate);
+    }
+
+    [Fact]
+    public void An_exempt_customer_bears_no_tax_and_the_lines_say_so()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","price":1}""", """ "tax":{"classes":{"d":{"category":"S","rate":19}}} """);
+        var period = A.Days("2025-06-01", "2025-06-02");
+        var input = A.Input(tariff, period, A.Total(period, "import", 1_000L)) with { Contract = new ContractParameters { TaxStatus = TaxStatus.Exempt } };
+        var bill = RatingEngine.Rate(input, new RatePlans());
+        Assert.Equal("E", bill.Lines.Single().TaxCategory);
+        Assert.Equal(0m, bill.Tax);
+    }
+
+    [Fact]
+    public void A_levy_is_a_tax_line_that_itself_bears_vat()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","price":1},{"kind":"percentage","id":"levy","description":"City levy","category":"tax","percent":10}""", """ "tax":{"classes":{"d":{"category":"S","rate":20}}} """);
+        var period = A.Days("2025-06-01", "2025-06-02");
+        var bill = A.Bill(tariff, period, A.Total(period, "import", 100_000L));
+        Assert.Equal(10m, bill.Line("levy").Amount);
+        Assert.Equal(ChargeKind.Tax, bill.Line("levy").Kind);
+        Assert.Equal(22m, bill.Tax);
+    }
+
+    [Fact]
+    public void Year_to_date_use_says_where_yearly_tiers_begin()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","tierBasis":"year","price":[{"upTo":1000,"price":1},{"price":2}]}""");
+        var period = A.Days("2025-06-01", "2025-07-01");
+        var input = A.Input(tariff, period, A.Total(period, "import", 300_000L)) with { Contract = new ContractParameters { Opening = RatingState.Empty.With("used:energy", 900m) } };
+        var bill = RatingEngine.Rate(input, new RatePlans());
+        Assert.Equal(100m, bill.Line("energy", tier: 1).Quantity);
+        Assert.Equal(200m, bill.Line("energy", tier: 2).Quantity);
+        Assert.Equal(1_200m, bill.Closing["used:energy"]);
+    }
+
+    [Fact]
+    public void A_yearly_minimum_is_held_against_the_year_when_it_ends()
+    {
+        var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","price":1},{"kind":"minimum","id":"least","description":"Least","amount":100,"per":"year"}""");
+        var state = RatingState.Empty;
+        var total = 0m;
+        for (var month = new LocalDate(2025, 1, 1); month.Year == 2025; month = month.PlusMonths(1))
+        {
+            var period = A.Days($"{month:uuuu-MM-dd}", $"{month.PlusMonths(1):uuuu-MM-dd}");
+            var bill = RatingEngine.Rate(A.Input(tariff, period, A.Total(period, "import", 5_000L)) with { Contract = new ContractParameters { Opening = state } }, new RatePlans());
+            Assert.Equal(month.Month == 12 ? 45m : 5m, bill.Net);
+            state = bill.Closing;
+            total += bill.Net;
+        }
+
+        Assert.Equal(100m, total);
+    }
+
+    [Fact]
+    public void What_is_missing_is_named_with_what_to_do()
+    {
+        var period = A.Days("2025-06-01", "2025-06-02");
+        string Refusal(Tariff tariff) => Assert.Throws<RatingInputException>(() => A.Bill(tariff, period, A.Total(period, "import", 1_000L))).Message;
+        Assert.Contains("give it", Refusal(A.TariffOf("""{"kind":"dynamic","id":"e","description":"E","series":"spot"}""")), StringComparison.Ordinal);
+        Assert.Contains("kW", Refusal(A.TariffOf("""{"kind":"capacity","id":"c","description":"C","price":1,"excessPrice":1}""")), StringComparison.Ordinal);
+        Assert.Contains("no such usage", Refusal(A.TariffOf("""{"kind":"usage","id":"w","description":"W","measure":"water","price":1}""")), StringComparison.Ordinal);
+        Assert.Contains("give the missing intervals", Assert.Throws<RatingInputException>(() => A.Bill(A.TariffOf("""{"kind":"usage","id":"e","description":"E","price":1}"""), A.Days("2025-06-01", "2025-06-03"), A.Total(period, "import", 1_000L))).Message, StringComparison.Ordinal);
+    }
+}
