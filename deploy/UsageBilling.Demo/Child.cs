@@ -109,7 +109,7 @@ internal sealed partial class Child : IAsyncDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int pid, int signal);
+    internal static partial int Kill(int pid, int signal);
 
     private static void Surround(ProcessStartInfo start, IReadOnlyDictionary<string, string>? environment)
     {

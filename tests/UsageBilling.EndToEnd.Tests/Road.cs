@@ -120,6 +120,22 @@ internal sealed class Road : IAsyncDisposable
         return _database;
     }
 
+    /// <summary>Lets go of the private cluster, so that it stops with the cloud.</summary>
+    public async Task CloseDatabaseAsync()
+    {
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+
+        (_database, _cluster) = (null, null);
+    }
+
     public void Start(string name, string program, IEnumerable<string> arguments) =>
         _running[name] = Child.Start(name, program, arguments, Path.Combine(Folder, name + ".log"));
 
@@ -169,20 +185,11 @@ internal sealed class Road : IAsyncDisposable
             await StopAsync(name);
         }
 
-        if (_database is not null)
-        {
-            await _database.DisposeAsync();
-        }
-
-        if (_cluster is not null)
-        {
-            await _cluster.DisposeAsync();
-        }
-
+        await CloseDatabaseAsync();
         Directory.Delete(Folder, recursive: true);
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -1,9 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet;
-using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
-using Npgsql;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Ingest;
@@ -59,7 +57,16 @@ internal sealed class ExternalBroker : BackgroundService, IBroker
         while (!stoppingToken.IsCancellationRequested)
         {
             var started = time.GetTimestamp();
-            var problem = await StayConnectedAsync(stoppingToken);
+            string problem;
+            try
+            {
+                problem = await StayConnectedAsync(stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever the client library throws when a broker dies at a bad moment, the answer is to connect again.
+                problem = e.Message;
+            }
 
             // A session that lasted starts the count again; full jitter keeps instances from coming back together.
             delay = time.GetElapsedTime(started) > LongestDelay ? FirstDelay : delay;
@@ -102,10 +109,6 @@ internal sealed class ExternalBroker : BackgroundService, IBroker
             await SubscribeAsync(limit.Token);
             log.BrokerConnected(address.Host, address.Port);
             return await lost.Task.WaitAsync(stopping);
-        }
-        catch (Exception e) when (!stopping.IsCancellationRequested && e is MqttCommunicationException or MqttClientNotConnectedException or OperationCanceledException or IOException)
-        {
-            return e.Message;
         }
         finally
         {
@@ -185,8 +188,9 @@ internal sealed class ExternalBroker : BackgroundService, IBroker
                 await messages.TakeAsync(gateway, kind, message, this, CancellationToken.None);
             }
         }
-        catch (NpgsqlException e)
+        catch (Exception e)
         {
+            // One message's fate; the connection and the messages behind it go on.
             log.MessageFailed(message.Topic, e);
         }
     }
@@ -211,9 +215,10 @@ internal sealed class ExternalBroker : BackgroundService, IBroker
         {
             await received.AcknowledgeAsync(cancellation);
         }
-        catch (Exception e) when (e is MqttCommunicationException or MqttClientNotConnectedException or IOException or InvalidOperationException or ObjectDisposedException)
+        catch (Exception) when (!cancellation.IsCancellationRequested)
         {
-            // The connection it came by is gone: the broker delivers it again, and it will be a duplicate.
+            // The connection it came by is gone (the library then throws this and that, NullReferenceException among them): the batch is committed,
+            // the gateway sends it again, and it will be a duplicate.
         }
     }
 }

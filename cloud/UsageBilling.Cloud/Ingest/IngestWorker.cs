@@ -16,7 +16,8 @@ internal sealed class IngestWorker(IngestQueue queue, GroupCommit commit, Replie
 
     private readonly Channel<CheckedGroup> ready = Channel.CreateBounded<CheckedGroup>(1);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(CheckAsync(stoppingToken), CommitAsync(stoppingToken));
+    // Whichever loop ends first ends the service, and with it the host: one loop without the other would look alive and take nothing.
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken) => await await Task.WhenAny(CheckAsync(stoppingToken), CommitAsync(stoppingToken));
 
     private async Task CheckAsync(CancellationToken stopping)
     {

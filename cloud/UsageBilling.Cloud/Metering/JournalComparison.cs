@@ -19,6 +19,12 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
     private const int GroupSize = 2_000;
     private readonly ImmutableArray<MeteringDifference>.Builder _differences = ImmutableArray.CreateBuilder<MeteringDifference>();
 
+    /// <summary>Batches whose place in the chain was checked.</summary>
+    public int Batches { get; private set; }
+
+    /// <summary>Stored register days that were compared.</summary>
+    public int RegisterDays { get; private set; }
+
     public async Task<ImmutableArray<MeteringDifference>> RunAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -42,6 +48,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
         var (stream, through, hash) = (("", Guid.Empty), 0L, Array.Empty<byte>());
         await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
         {
+            Batches++;
             var first = stream != (journal.Gateway, journal.Stream);
             var subject = $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}";
             stream = (journal.Gateway, journal.Stream);
@@ -102,6 +109,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         while (await row.ReadAsync(cancellationToken))
         {
+            RegisterDays++;
             var key = (new RegisterId(row.GetGuid(0)), row.GetFieldValue<LocalDate>(1));
             unseen.Remove(key);
             var subject = journal.Name(key.Item1, key.Item2);

@@ -19,9 +19,15 @@ public sealed class Verification(NpgsqlDataSource database, TimeProvider time)
     /// <summary>Runs all checks.</summary>
     public async Task<VerificationReport> RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var found in await new MeteringVerification(database, time).RunAsync(cancellationToken))
+        var metering = new MeteringVerification(database, time);
+        foreach (var found in await metering.RunAsync(cancellationToken))
         {
             Differs(found.Kind, found.Subject, found.Detail);
+        }
+
+        foreach (var (what, number) in metering.Compared)
+        {
+            counts[what] = number;
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

@@ -31,7 +31,7 @@ public sealed record Enrolment(string Gateway, string KeyId, EnrolledBroker Mqtt
         var enrolled = Load(stateFolder)?.Mqtt;
         var password = settings.PasswordFile ?? PasswordFileIn(stateFolder);
         var tls = settings.Tls ?? enrolled?.Tls ?? settings.CaFile is not null;
-        return new UplinkOptions
+        var options = new UplinkOptions
         {
             Gateway = gateway,
             Host = settings.Host ?? enrolled?.Host ?? "",
@@ -41,5 +41,6 @@ public sealed record Enrolment(string Gateway, string KeyId, EnrolledBroker Mqtt
             User = settings.User ?? enrolled?.Username,
             PasswordFile = settings.PasswordFile is not null || File.Exists(password) ? password : null,
         };
+        return settings.ResendAfter is { } after ? options with { ResendAfter = after } : options;
     }
 }

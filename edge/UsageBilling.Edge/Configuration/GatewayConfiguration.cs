@@ -30,10 +30,10 @@ public sealed record GatewayConfiguration(
     ImmutableArray<MeterSettings> Meters);
 
 /// <summary>The cloud's broker; what is null comes from enrolment or has a default. Files are absolute paths.</summary>
-public sealed record CloudSettings(string? Host, int? Port, bool? Tls, string? CaFile, string? User, string? PasswordFile)
+public sealed record CloudSettings(string? Host, int? Port, bool? Tls, string? CaFile, string? User, string? PasswordFile, TimeSpan? ResendAfter)
 {
     /// <summary>Nothing said: all comes from enrolment.</summary>
-    public static CloudSettings None { get; } = new(null, null, null, null, null, null);
+    public static CloudSettings None { get; } = new(null, null, null, null, null, null, null);
 }
 
 /// <summary>A line with Modbus meters, owned by one reader.</summary>

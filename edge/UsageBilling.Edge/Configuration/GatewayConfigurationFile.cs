@@ -113,8 +113,9 @@ public static class GatewayConfigurationFile
             cloud.Problem("password", "a password does not belong in this file; put it in a file that only the gateway can read and name it with 'password-file'");
         }
 
+        var resend = cloud.Number("resend-after", 1, 3_600, "seconds");
         cloud.Done();
-        return new CloudSettings(host, port, tls, ca, user, password);
+        return new CloudSettings(host, port, tls, ca, user, password, resend is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
     }
 
     private static string? Existing(YamlSection section, string key, string folder)

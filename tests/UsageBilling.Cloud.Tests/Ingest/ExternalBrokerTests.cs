@@ -1,5 +1,7 @@
 using Google.Protobuf;
 using MQTTnet;
+using Npgsql;
+using UsageBilling.Cloud.Ingest;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
 
@@ -41,6 +43,45 @@ public sealed class ExternalBrokerTests(MigratedDatabase database) : IClassFixtu
         await connection.SendUntilAcknowledgedAsync(gateway.Next(300, 4), window: 100);
         Assert.Equal(300, await questions.CommittedAsync(gateway));
         Assert.Equal(300, await questions.JournalledAsync(gateway));
+    }
+
+    [Fact]
+    public async Task A_broker_that_dies_while_a_batch_is_being_committed_does_not_end_ingest()
+    {
+        using var gateway = await FieldGateway.EnrolledAsync(database.Source);
+        var broker = await MosquittoBroker.StartAsync(database);
+        await using var cloud = await RunningCloud.StartAsync(database, broker.For);
+        await UntilConnectedAsync(cloud);
+        await using var connection = await MqttGateway.ConnectAsync(gateway, broker.Port);
+        await connection.SendUntilAcknowledgedAsync(gateway.Next(1, 4), window: 1);
+
+        // The stream's row is held, so the batch is under way when the broker goes, and settling it finds no connection.
+        await using (var holder = await database.Source.OpenConnectionAsync())
+        {
+            await using var transaction = await holder.BeginTransactionAsync();
+            await using var hold = new NpgsqlCommand("SELECT 1 FROM stream WHERE gateway = $1 FOR UPDATE", holder, transaction) { Parameters = { new() { Value = gateway.Name } } };
+            await hold.ExecuteNonQueryAsync();
+            await connection.PublishAsync(gateway.Next());
+            while (await questions.AskAsync<long>("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)
+            {
+                await Task.Yield();
+            }
+
+            await broker.DisposeAsync();
+            while (cloud.Get<ExternalBroker>().IsConnected)
+            {
+                await Task.Yield();
+            }
+
+            await transaction.RollbackAsync();
+        }
+
+        await cloud.Get<IngestQueue>().AddAsync(gateway.Next(), TimeSpan.FromSeconds(5), default);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while (await questions.CommittedAsync(gateway) < 3)
+        {
+            patience.Token.ThrowIfCancellationRequested();
+        }
     }
 
     [Fact]
