@@ -191,7 +191,7 @@ public sealed class UsageCharge : Charge
 
         var opening = Opening(segment, total);
         var ends = Ends(segment);
-        if (_allocation == TierAllocation.Chronological && periods > 1)
+        if (_allocation == TierAllocation.Chronological && periods > 1 && _quantity.HasOrder(segment, total))
         {
             RateChronologically(segment, quantities, total, opening, ends);
             return;

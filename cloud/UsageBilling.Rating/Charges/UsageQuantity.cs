@@ -116,6 +116,13 @@ internal sealed class UsageQuantity
         return true;
     }
 
+    /// <summary>
+    /// Whether the quantity was used in an order of time: what net metering left over of import was not, for it is a balance of
+    /// the whole period; tiers are then shared by the periods' shares.
+    /// </summary>
+    public bool HasOrder(SegmentRun segment, decimal total) =>
+        _net is null || segment.Stream(_stream, false) is { } stream && Unit.From(stream.Total(), stream.Exponent) == total;
+
     /// <summary>The periods in the order of time, each with the quantity used before the next one begins; sums agree with <paramref name="quantities"/>.</summary>
     public IEnumerable<(int Period, decimal Quantity)> InOrder(SegmentRun segment, ReadOnlySpan<decimal> quantities)
     {
