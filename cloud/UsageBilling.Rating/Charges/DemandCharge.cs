@@ -58,7 +58,7 @@ public sealed class DemandCharge : Charge
         var minimum = item.Number("minimum", 0m) ?? 0m;
         var rounding = item.Child("round") is { IsObject: true } round ? QuantityRounding.Read(round) : QuantityRounding.None;
         var lookback = item.Child("lookback") is { IsObject: true } back ? DemandLookback.Read(back) : null;
-        var ladders = UsageCharge.ReadPrices(item, schedule);
+        var ladders = PriceList.Read(item, schedule);
         var perDay = item.Choice("per", "month", "month", "day") == "day";
         var billedBy = item.Text("billedBy");
         if (billedBy is not null && !context.Ids.Contains(billedBy))

@@ -1,4 +1,3 @@
-using UsageBilling.Protocols;
 using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Rating.Charges;
@@ -70,8 +69,9 @@ public sealed class UsageCharge : Charge
         _allocation = allocation;
         _priceBase = priceBase;
         _sign = sign;
-        _labels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier, false)).ToArray())];
-        _flatLabels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => Label(period, tier, true)).ToArray())];
+        var words = new UsageLabels(head, quantity, mode, basis);
+        _labels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => words.Of(ladder, period, tier, flat: false)).ToArray())];
+        _flatLabels = [.. ladders.Select((ladder, period) => ladder.Tiers.Select((_, tier) => words.Of(ladder, period, tier, flat: true)).ToArray())];
     }
 
     internal override string? BilledByComponent => _demand?.Component;
@@ -104,7 +104,7 @@ public sealed class UsageCharge : Charge
 
         var priceBase = item.Number("priceBase", 0.000001m) ?? 1m;
         var credit = item.Flag("credit") ?? false;
-        var ladders = ReadPrices(item, quantity.Schedule);
+        var ladders = PriceList.Read(item, quantity.Schedule);
         if (quantity.IsNet && allocation == TierAllocation.Chronological)
         {
             item.Report("tierAllocation", "net metering balances a whole period, which has no order of time; write \"proportional\" or \"per-period\"");
@@ -115,51 +115,6 @@ public sealed class UsageCharge : Charge
         return item.Problems.Count > before
             ? null
             : new UsageCharge(head, quantity, ladders, mode, basis, allocation, priceBase, credit ? -1 : 1, demand);
-    }
-
-    internal static PriceLadder[] ReadPrices(StrictObject item, Schedule? schedule)
-    {
-        if (item.Raw("price") is { } single)
-        {
-            if (item.Has("prices"))
-            {
-                item.Report("prices", "stands beside \"price\"; keep one of them");
-            }
-
-            item.Ignore("prices");
-            return [.. Enumerable.Repeat(PriceLadder.Read(single, item.At("price"), item.Problems), schedule?.Periods.Count ?? 1)];
-        }
-
-        if (schedule is null || item.Child("prices") is not { } prices)
-        {
-            item.Ignore("prices");
-            if (!item.Has("schedule") || schedule is not null)
-            {
-                item.Report(schedule is null ? "price" : "prices", schedule is null
-                    ? "is missing; give a number, or tiers in [ ]"
-                    : $"is missing; give a price for each of {string.Join(", ", schedule.Periods)}");
-            }
-
-            return [PriceLadder.Single(0m)];
-        }
-
-        var ladders = new PriceLadder[schedule.Periods.Count];
-        for (var period = 0; period < ladders.Length; period++)
-        {
-            var name = schedule.Periods[period];
-            if (prices.Raw(name) is { } value)
-            {
-                ladders[period] = PriceLadder.Read(value, prices.At(name), item.Problems);
-            }
-            else
-            {
-                prices.Report(name, $"is missing; period \"{name}\" of schedule \"{schedule.Name}\" needs a price");
-                ladders[period] = PriceLadder.Single(0m);
-            }
-        }
-
-        prices.Done();
-        return ladders;
     }
 
     internal override void Rate(SegmentRun segment)
@@ -350,53 +305,4 @@ public sealed class UsageCharge : Charge
         TierBasis.Day => segment.Plan.Days,
         _ => 1m,
     };
-
-    private LineLabel Label(int period, int tier, bool flat)
-    {
-        var ladder = _ladders[period];
-        var schedule = _quantity.Schedule;
-        var text = schedule is null ? Description : $"{Description}, {schedule.Labels[period]}";
-        var name = schedule?.Periods[period];
-        var tierNumber = ladder.Tiers.Count > 1 ? tier + 1 : (int?)null;
-        string? note = null;
-        if (ladder.Tiers.Count > 1)
-        {
-            text += $", tier {tier + 1}";
-            note = TierNote(ladder, tier);
-        }
-
-        var block = ladder.Tiers[tier].Block;
-        if (flat)
-        {
-            return new LineLabel(text + " (flat)", Unit.One, Currency, name, tierNumber, null, note);
-        }
-
-        var symbol = Words.Units(_quantity.Unit.Unit);
-        return block is { } size
-            ? new LineLabel(text, Unit.One, Currency, name, tierNumber, null, $"blocks of {Words.Number(size)} {symbol}, a block that is started counts{(note is null ? string.Empty : ", " + note)}")
-            : new LineLabel(text, _quantity.Unit.Unit, Currency, name, tierNumber, _quantity.DeterminantName(name), note);
-    }
-
-    private string TierNote(PriceLadder ladder, int tier)
-    {
-        var symbol = Words.Units(_quantity.Unit.Unit);
-        var per = _basis switch
-        {
-            TierBasis.Day => " a day",
-            TierBasis.Month => " a month",
-            TierBasis.Year => " a year",
-            _ => string.Empty,
-        };
-        string End(PriceTier step) => step switch
-        {
-            { UpTo: { } most, UpToPerKw: { } hours } => $"{Words.Number(most)} {symbol}{per}, at most {Words.Number(hours)} {symbol}/kW",
-            { UpToPerKw: { } hours } => $"{Words.Number(hours)} {symbol}/kW",
-            _ => $"{Words.Number(step.UpTo!.Value)} {symbol}{per}",
-        };
-        var before = tier == 0 ? default : ladder.Tiers[tier - 1];
-        var low = tier == 0 ? "0" : End(before);
-        var from = before is { UpTo: { } units, UpToPerKw: null } ? Words.Number(units) : low;
-        var range = tier < ladder.Tiers.Count - 1 ? $"from {from} to {End(ladder.Tiers[tier])}" : $"above {low}";
-        return _mode == TierMode.Volume ? $"the whole quantity lies {range}" : $"the part {range}";
-    }
 }
