@@ -115,6 +115,13 @@ public class ConfigurationTests
     }
 
     [Fact]
+    public void A_slow_line_may_wait_longer_for_acknowledgements()
+    {
+        Assert.Equal(TimeSpan.FromSeconds(120), Load(Good + "\ncloud:\n  host: broker\n  resend-after: 120\n").Configuration!.Cloud.ResendAfter);
+        Assert.Contains("1 to 3600 seconds", Assert.Single(Load(Good + "\ncloud:\n  resend-after: 0\n").Problems).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_password_in_the_file_is_refused_and_not_repeated()
     {
         var problem = Assert.Single(Load(Good + "\ncloud:\n  host: broker\n  password: hunter2\n").Problems);
