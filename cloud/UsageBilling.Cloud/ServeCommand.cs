@@ -37,7 +37,11 @@ internal static class ServeCommand
     /// <summary>The host over an open database; tests start it on ports of their own.</summary>
     public static WebApplication CreateApp(CloudSettings settings, CloudDatabase database)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            ApplicationName = typeof(ServeCommand).Assembly.GetName().Name, // names the list of static files, whoever hosts this
+            ContentRootPath = AppContext.BaseDirectory,
+        });
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(settings.Bind, settings.HttpPort));
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning); // a line for each request is the proxy's business
         builder.Services.AddSingleton(settings);

@@ -11,7 +11,7 @@ namespace UsageBilling.Cloud.Billing;
 internal sealed record BillRunRequest(string Period, bool Issue = false);
 
 /// <summary>A bill run as it stands.</summary>
-internal sealed record BillRunStatus(
+public sealed record BillRunStatus(
     Guid Id, LocalDate Period, bool Issue, string Actor, Instant StartedAt, Instant? FinishedAt, int Contracts, int Billed, int Unchanged, int Held, int Failed, int NotDue, int Issued);
 
 /// <summary>Why somebody decided.</summary>
@@ -134,7 +134,7 @@ internal static class BillEndpoints
     private static async Task<Results<Ok<BillRunStatus>, ProblemHttpResult>> RunAsync(Guid run, NpgsqlDataSource database, CancellationToken cancellationToken) =>
         (await ReadRunsAsync(database, run, cancellationToken)).SingleOrDefault() is { } found ? TypedResults.Ok(found) : ApiProblems.NotFound($"there is no bill run {run}");
 
-    private static async Task<List<BillRunStatus>> ReadRunsAsync(NpgsqlDataSource database, Guid? run, CancellationToken cancellationToken)
+    public static async Task<List<BillRunStatus>> ReadRunsAsync(NpgsqlDataSource database, Guid? run, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """

@@ -3,6 +3,7 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Mvc;
 using UsageBilling.Cloud.Api;
@@ -14,8 +15,10 @@ internal static class SignInRegistration
 {
     public const string Path = "/sign-in";
 
+    /// <summary>Attempts to sign in that one address has in a minute.</summary>
+    public const int AttemptsAMinute = 10;
+
     private const string Scheme = CookieAuthenticationDefaults.AuthenticationScheme;
-    private const string StampClaim = "stamp";
     private const string Limiter = "sign-in";
 
     public static void AddSignIn(this WebApplicationBuilder builder, CloudSettings settings)
@@ -37,9 +40,17 @@ internal static class SignInRegistration
         // Instances that share a database and should share sessions share this folder too.
         services.AddDataProtection().SetApplicationName("usage-cloud").PersistKeysToFileSystem(new DirectoryInfo(System.IO.Path.Combine(settings.State, "keys")));
         services.AddCascadingAuthenticationState();
-        services.AddRateLimiter(limits => limits.AddPolicy(Limiter, context => RateLimitPartition.GetFixedWindowLimiter(
-            context.Connection.RemoteIpAddress,
-            _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) })));
+        services.AddScoped<AuthenticationStateProvider, SessionWatch>();
+        services.AddScoped(provider => new Writers(provider.GetRequiredService<AuthenticationStateProvider>(), provider.GetRequiredService<Users>()));
+        services.AddRateLimiter(limits =>
+        {
+            limits.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+            limits.OnRejected = async (rejected, cancellation) =>
+                await rejected.HttpContext.Response.WriteAsync("Too many attempts to sign in from this address. Wait a minute, go back and try again.", cancellation);
+            limits.AddPolicy(Limiter, context => RateLimitPartition.GetFixedWindowLimiter(
+                context.Connection.RemoteIpAddress,
+                _ => new FixedWindowRateLimiterOptions { PermitLimit = AttemptsAMinute, Window = TimeSpan.FromMinutes(1) }));
+        });
     }
 
     public static void MapSignIn(this WebApplication app)
@@ -66,7 +77,7 @@ internal static class SignInRegistration
 
         var claims = user.Scopes.Select(scope => new Claim(ApiAuthorization.ScopeClaim, scope))
             .Append(new Claim(ClaimTypes.Name, user.Name))
-            .Append(new Claim(StampClaim, user.Stamp.ToString()));
+            .Append(new Claim(Session.StampClaim, user.Stamp.ToString()));
         await context.SignInAsync(Scheme, new ClaimsPrincipal(new ClaimsIdentity(claims, Scheme)));
         return Results.LocalRedirect(target);
     }
@@ -84,9 +95,7 @@ internal static class SignInRegistration
     private static async Task RequireCurrentStampAsync(CookieValidatePrincipalContext context)
     {
         var users = context.HttpContext.RequestServices.GetRequiredService<Users>();
-        if (context.Principal?.Identity?.Name is not { } name
-            || !Guid.TryParse(context.Principal.FindFirstValue(StampClaim), out var stamp)
-            || !await users.IsCurrentAsync(name, stamp, context.HttpContext.RequestAborted))
+        if (context.Principal is not { } session || !await users.IsCurrentAsync(session, context.HttpContext.RequestAborted))
         {
             context.RejectPrincipal();
             await context.HttpContext.SignOutAsync(Scheme);

@@ -19,6 +19,7 @@ internal static class WebRegistration
 
     public static void UseWeb(this WebApplication app)
     {
+        app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
         app.UseRateLimiter();
         app.Use((context, next) =>
         {
@@ -34,6 +35,8 @@ internal static class WebRegistration
     {
         app.UseAntiforgery();
         app.MapStaticAssets().AllowAnonymous();
-        app.MapRazorComponents<App>().AddInteractiveServerRenderMode().RequireAuthorization(Api.ApiAuthorization.Read);
+        app.MapRazorComponents<App>()
+            .AddInteractiveServerRenderMode(server => server.ContentSecurityFrameAncestorsPolicy = null) // the policy above says it, and more strictly
+            .RequireAuthorization(Api.ApiAuthorization.Read);
     }
 }
