@@ -8,6 +8,10 @@ public sealed record AccountCount(int Suppliers, int Accounts, int ServicePoints
 /// <summary>Single records, for whoever has a connection.</summary>
 public static class AccountLookup
 {
+    /// <summary>An account, or null.</summary>
+    public static Task<AccountRecord?> AccountAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
+        AccountRows.AccountAsync(connection, id, cancellationToken);
+
     /// <summary>The service point, or null.</summary>
     public static Task<ServicePointRecord?> ServicePointAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
         AccountRows.ServicePointAsync(connection, id, cancellationToken);

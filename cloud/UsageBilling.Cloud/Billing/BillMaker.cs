@@ -48,11 +48,11 @@ internal static class BillMaker
     /// <exception cref="Rating.Tariffs.RatingInputException">The period cannot be rated from what there is.</exception>
     public static MadeBill Make(BillSources sources, RatePlans plans, string tzdbVersion)
     {
-        var problems = new List<string>();
+        var problems = new List<ContractInputProblem>();
         var parameters = ContractInputs.Read(ContractInputs.Named(sources.Contract.Contract.Parameters), sources.Previous?.Closing ?? RatingState.Empty, problems);
         if (problems.Count > 0)
         {
-            throw new Rating.Tariffs.RatingInputException($"contract {sources.Key.Contract}", string.Join("; ", problems));
+            throw new Rating.Tariffs.RatingInputException($"contract {sources.Key.Contract}", string.Join("; ", problems.Select(p => $"parameter {p.Name} {p.Message}")));
         }
 
         var charges = RatingEngine.Rate(new RatingInput

@@ -52,11 +52,11 @@ public sealed class BillRerating(NpgsqlDataSource database, IntervalStore interv
             profiles.Add((usage.Channel, await intervals.ReadManifestAsync(manifest, cancellationToken)));
         }
 
-        var problems = new List<string>();
+        var problems = new List<ContractInputProblem>();
         var parameters = ContractInputs.Read(bill.Parameters, RatingStateText.Read(opening), problems);
         if (problems.Count > 0)
         {
-            throw new InvalidDataException(string.Join("; ", problems));
+            throw new InvalidDataException(string.Join("; ", problems.Select(p => $"parameter {p.Name} {p.Message}")));
         }
 
         var charges = RatingEngine.Rate(

@@ -49,6 +49,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         var now = Instant.FromDateTimeOffset(time.GetUtcNow());
         var accounts = new AccountStore(connection, actor, now);
         var tariffs = new TariffCatalog(connection, actor, now);
+        var contracts = new ContractCheck(connection);
         List<ProvisionedCount> counts =
         [
             await EachAsync("suppliers", document.Suppliers, (_, s) => accounts.SaveAsync(s, cancellationToken)),
@@ -60,12 +61,16 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             }),
             await EachAsync("accounts", document.Accounts, (_, a) => accounts.SaveAsync(a, cancellationToken)),
             await EachAsync("servicePoints", document.ServicePoints, (_, p) => accounts.SaveAsync(p, cancellationToken)),
-            await EachAsync("contracts", document.Contracts, async (_, c) =>
+            await EachAsync("contracts", document.Contracts, async (i, c) =>
             {
                 var saved = await accounts.SaveAsync(c, cancellationToken);
-                return await tariffs.CoversAsync(c.Tariff, c.From, cancellationToken)
-                    ? saved
-                    : throw new AccountConflictException($"no version of tariff {c.Tariff} is in force on {c.From:uuuu-MM-dd}; add one that is, or let the contract begin later");
+                if (await tariffs.CoversAsync(c.Tariff, c.From, cancellationToken))
+                {
+                    problems.AddRange((await contracts.ProblemsAsync(c, cancellationToken)).Select(p => new ProvisioningProblem($"$.contracts[{i}].{p.Name}", p.Message)));
+                    return saved;
+                }
+
+                throw new AccountConflictException($"no version of tariff {c.Tariff} is in force on {c.From:uuuu-MM-dd}; add one that is, or let the contract begin later");
             }),
         ];
         foreach (var (meter, index) in document.Meters.Select((m, i) => (m, i)))

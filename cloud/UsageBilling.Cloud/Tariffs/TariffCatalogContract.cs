@@ -24,6 +24,15 @@ public sealed class TariffCatalog(NpgsqlConnection connection, string actor, Ins
             return (Saved.Unchanged, problems);
         }
 
+        // An account has one currency for ever, and its contracts stay on a tariff through its versions.
+        var others = await TariffRows.VersionsAsync(connection, [tariff.Code], cancellationToken);
+        if (others.FirstOrDefault(v => v.Version != tariff.Version) is { } other
+            && TariffDocument.Parse(Encoding.UTF8.GetBytes(other.Document)).Tariff is { } priced && priced.Currency != tariff.Currency)
+        {
+            return (Saved.Unchanged,
+                [new Problem("$.currency", $"version {other.Version} of tariff {tariff.Code} is in {priced.Currency.Code}; all versions are in one currency, give a tariff in {tariff.Currency.Code} another code")]);
+        }
+
         var hash = SHA256.HashData(bytes);
         await ExecuteAsync("INSERT INTO tariff (tariff_code, name) VALUES ($1, $2) ON CONFLICT (tariff_code) DO UPDATE SET name = EXCLUDED.name", cancellationToken, tariff.Code, tariff.Name);
         var added = await ExecuteAsync(

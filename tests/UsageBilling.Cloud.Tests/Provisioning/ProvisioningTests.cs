@@ -102,6 +102,67 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
     }
 
     [Fact]
+    public async Task What_billing_could_not_read_is_refused_at_provisioning()
+    {
+        var site = new BillingSite(database.Source, 6);
+        var document = site.Document();
+        string[] parameters =
+        [
+            """{"contractedKilowatts": "plenty"}""", """{"taxStatus": "1"}""", """{"eventDays": {"critical-peak": "2026-07-14"}}""", """{"eventDays": {"critical-peak": ["14 July"]}}""",
+            """{"contractedKw": 80}""", """{"contractedKilowatts": 12.5, "taxStatus": "reverse-charge", "eventDays": {"critical-peak": ["2026-07-14"]}}""",
+        ];
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            document["contracts"]![i]!["parameters"] = JsonNode.Parse(parameters[i]);
+        }
+
+        var problems = await ProblemsAsync(site, document);
+        Assert.Equal(
+            [
+                "$.contracts[0].parameters.contractedKilowatts", "$.contracts[1].parameters.taxStatus", "$.contracts[2].parameters.eventDays", "$.contracts[3].parameters.eventDays",
+                "$.contracts[4].parameters.contractedKw",
+            ],
+            problems.Select(p => p.Path));
+        Assert.All(problems, p => Assert.Matches("write|must|correct", p.Message));
+    }
+
+    [Fact]
+    public async Task A_tariff_of_contracted_capacity_asks_for_the_contracts_kilowatts()
+    {
+        var site = new BillingSite(database.Source, 1);
+        var document = site.Document();
+        ((JsonArray)document["tariffs"]![0]!["document"]!["components"]!).Add(new JsonObject
+        {
+            ["kind"] = "capacity", ["id"] = "capacity", ["description"] = "Capacity", ["price"] = 2, ["excessPrice"] = 4,
+        });
+        var problem = Assert.Single(await ProblemsAsync(site, document));
+        Assert.Equal("$.contracts[0].parameters.contractedKilowatts", problem.Path);
+        Assert.Contains("give the contract's kW", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_tariff_in_another_currency_than_the_account_is_refused()
+    {
+        var site = new BillingSite(database.Source, 1);
+        var document = site.Document();
+        document["tariffs"]![0]!["document"]!["currency"] = "GBP";
+        var problem = Assert.Single(await ProblemsAsync(site, document));
+        Assert.Equal("$.contracts[0].tariff", problem.Path);
+        Assert.Contains("tariff flat@1 is in GBP, account A0001 is in EUR", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_versions_of_a_tariff_are_in_one_currency()
+    {
+        await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        var next = BillingSite.Tariff("flat", "2", "2027-01-01", 0.31m);
+        next["currency"] = "GBP";
+        ((JsonArray)document["tariffs"]!).Add(new JsonObject { ["document"] = next });
+        Assert.Contains(await ProblemsAsync(scene.Site, document), p => p.Path.EndsWith("$.currency", StringComparison.Ordinal) && p.Message.Contains("another code", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task The_demo_site_can_be_provisioned()
     {
         await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
