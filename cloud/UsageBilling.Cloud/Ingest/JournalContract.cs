@@ -182,6 +182,20 @@ public static class Journal
         }
     }
 
+    /// <summary>Where chains go on after old months were dropped: the last batch of each that went, and its chain hash.</summary>
+    public static async Task<Dictionary<(string Gateway, Guid Stream, long Sequence), byte[]>> ReadAnchorsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT gateway, stream, sequence, hash FROM stream_anchor", connection);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var anchors = new Dictionary<(string, Guid, long), byte[]>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            anchors.Add((row.GetString(0), row.GetGuid(1), row.GetInt64(2)), row.GetFieldValue<byte[]>(3));
+        }
+
+        return anchors;
+    }
+
     /// <summary>Text from outside as PostgreSQL can store it and a page can show it.</summary>
     internal static string Storable(string text)
     {

@@ -112,6 +112,7 @@ internal static class InvoiceEndpoints
             batches.AddRange(await BatchLookup.FindAsync(database, meter.Register.Id, meter.Start.At, meter.End.At, cancellationToken));
         }
 
-        return batches;
+        // A batch carries all registers of a meter, and is named once.
+        return [.. batches.DistinctBy(b => (b.Gateway, b.Stream, b.Sequence, b.Hash)).OrderBy(b => b.FirstAt).ThenBy(b => b.Gateway, StringComparer.Ordinal).ThenBy(b => b.Sequence)];
     }
 }

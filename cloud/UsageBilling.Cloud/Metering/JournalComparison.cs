@@ -45,16 +45,25 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
 
     private async Task CheckChainsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
+        var anchors = await Journal.ReadAnchorsAsync(connection, cancellationToken);
         var (stream, through, hash) = (("", Guid.Empty), 0L, Array.Empty<byte>());
         await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
         {
             Batches++;
-            var first = stream != (journal.Gateway, journal.Stream);
+            if (stream != (journal.Gateway, journal.Stream))
+            {
+                (through, hash) = (0L, []);
+            }
+
             var subject = $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}";
             stream = (journal.Gateway, journal.Stream);
             var decoded = BatchCodec.TryDecode(journal.Body, out var batch, out _);
             var from = decoded && batch.Gap is { } gap ? (long)gap.From : journal.Sequence;
-            if (!first && from > through + 1)
+            if (anchors.TryGetValue((journal.Gateway, journal.Stream, from - 1), out var anchor) && from > through + 1)
+            {
+                hash = anchor;
+            }
+            else if (from > through + 1)
             {
                 Add("sequence", subject, $"batches {through + 1} to {from - 1} are not in the journal");
             }
@@ -64,8 +73,8 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
                 Add("hash chain", subject, $"the body says {batch.Gateway}/{batch.Stream}/{batch.Sequence}");
             }
 
-            // A gap record stands for batches whose hashes nobody has; before the oldest partition kept the chain is anchored by Ingest.
-            if (!first && decoded && batch.Gap is null && !batch.PreviousHash.AsSpan().SequenceEqual(hash))
+            // A gap record stands for batches whose hashes nobody has; where the oldest months were dropped, the chain goes on from its anchor.
+            if (decoded && batch.Gap is null && !batch.PreviousHash.AsSpan().SequenceEqual(hash))
             {
                 Add("hash chain", subject, $"names {Convert.ToHexStringLower(batch.PreviousHash.AsSpan())} as its predecessor, which is {Convert.ToHexStringLower(hash)}");
             }

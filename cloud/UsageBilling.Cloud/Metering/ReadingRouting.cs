@@ -26,7 +26,10 @@ internal readonly record struct Route(GridPlace? Place, RegisterSlot Slot, Regis
 
         if (ToScale(reading.Value, reading.Scale, register.Scale) is not { } value)
         {
-            return Refuse(WrongScale, $"{reading.Value} × 10^{reading.Scale} is not a whole number of 10^{register.Scale}, the register's scale");
+            return Refuse(
+                WrongScale,
+                $"{reading.Value} × 10^{reading.Scale} does not fit whole into 10^{register.Scale}, the register's scale; set the register's resolution in the gateway's meter template to that scale. "
+                + "The reading stays in the journal, and the next one that fits carries all energy");
         }
 
         if (value < 0)

@@ -27,7 +27,7 @@ public sealed record ChannelUsage
 /// <param name="Quantity">Sum over the day.</param>
 /// <param name="Intervals">Intervals in the day: 92 to 100 for quarter-hours, fewer in a broken first or last day.</param>
 /// <param name="Estimated">How many of them are estimated or edited.</param>
-/// <param name="Missing">How many of them have no quantity.</param>
+/// <param name="Missing">How many of them are not known in full; what is known of them counts.</param>
 public sealed record DayUsage(LocalDate Date, decimal Quantity, int Intervals, int Estimated, int Missing);
 
 /// <summary>The highest demand of a period.</summary>

@@ -3,7 +3,7 @@ namespace UsageBilling.Metering.Intervals;
 /// <summary>How an interval's quantity came to be. Stored, one byte an interval; a higher value is better evidence.</summary>
 public enum IntervalQuality : byte
 {
-    /// <summary>No quantity is known; the stored quantity is zero.</summary>
+    /// <summary>Not known in full: the stored quantity is what is known of the interval, zero where nothing is.</summary>
     Missing = 0,
 
     /// <summary>Filled by an estimation rule.</summary>

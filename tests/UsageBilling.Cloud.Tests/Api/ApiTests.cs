@@ -152,6 +152,18 @@ public sealed class ApiTests : IAsyncLifetime
         var trace = await client.GetFromJsonAsync<JsonObject>("/api/v1/invoices/SW-2026-000001/trace");
         Assert.All(trace!["lines"]!.AsArray(), l => Assert.Equal(64, l!["tariffHash"]!.GetValue<string>().Length));
         Assert.Equal(32, trace["days"]!.AsArray().Count); // 31 local days touch 32 UTC days
+        var energy = trace["lines"]!.AsArray().Single(l => l!["determinants"]!.AsArray().Count > 0)!;
+        Assert.Equal("flat@1", energy["tariffVersion"]!.GetValue<string>());
+        Assert.Equal("import.kWh", energy["determinants"]![0]!["name"]!.GetValue<string>());
+        Assert.All(trace["days"]!.AsArray(), d => Assert.Contains("P0001", d!["channel"]!.GetValue<string>(), StringComparison.Ordinal));
+        var batches = trace["batches"]!.AsArray();
+        Assert.NotEmpty(batches);
+        Assert.All(batches, b => Assert.Equal(site.Metering.Gateway, b!["gateway"]!.GetValue<string>()));
+        var expected = await site.ScalarAsync<string[]>($"""
+            SELECT array_agg(encode(hash, 'hex') ORDER BY sequence) FROM reading_batch
+            WHERE register_ids @> ARRAY['{site.Register(1).Id.Value}'::uuid] AND last_at >= '2026-09-30T22:00:00Z' AND first_at <= '2026-10-31T23:00:00Z'
+            """);
+        Assert.Equal(expected, batches.Select(b => b!["hash"]!.GetValue<string>()));
         var pdf = await client.GetAsync("/api/v1/invoices/SW-2026-000001.pdf");
         Assert.Equal("application/pdf", pdf.Content.Headers.ContentType?.MediaType);
         Assert.StartsWith("%PDF", Encoding.ASCII.GetString((await pdf.Content.ReadAsByteArrayAsync())[..4]), StringComparison.Ordinal);

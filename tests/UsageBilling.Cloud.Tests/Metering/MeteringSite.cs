@@ -69,11 +69,12 @@ internal sealed class MeteringSite
     /// <summary>Journals readings as the next batch of a stream.</summary>
     public async Task JournalAsync(IEnumerable<Reading> readings, Guid? stream = null, byte[]? body = null)
     {
+        List<Reading> carried = [.. readings];
         var id = stream ?? Stream;
         var (sequence, previous) = streams.GetValueOrDefault(id, (0, []));
         sequence++;
         body ??= BatchCodec.Encode(new ReadingBatch(
-            Gateway, id, (ulong)sequence, [.. previous], null, Time.GetCurrentInstant(), [.. readings], null, []));
+            Gateway, id, (ulong)sequence, [.. previous], null, Time.GetCurrentInstant(), [.. carried], null, []));
         var hash = BatchSignature.Hash(body);
         streams[id] = (sequence, hash);
         await using var connection = await database.OpenConnectionAsync();
@@ -81,9 +82,11 @@ internal sealed class MeteringSite
         await connection.ExecuteAsync("INSERT INTO stream (gateway, stream, opened_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", default, Gateway, id, Time.GetCurrentInstant());
         await connection.ExecuteAsync("INSERT INTO stream_projection (gateway, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING", default, Gateway, id);
         await connection.ExecuteAsync("""
-            INSERT INTO reading_batch (gateway, stream, sequence, received_at, kind, hash, chain_hash, previous_hash, key_id, signature, body, reading_count, register_ids)
-            VALUES ($1, $2, $3, $4, 0, $5, $5, $6, 'test', '\x', $7, 0, '{}')
-            """, default, Gateway, id, sequence, Time.GetCurrentInstant(), hash, previous, body);
+            INSERT INTO reading_batch (gateway, stream, sequence, received_at, kind, hash, chain_hash, previous_hash, key_id, signature, body, reading_count, first_at, last_at, register_ids)
+            VALUES ($1, $2, $3, $4, 0, $5, $5, $6, 'test', '\x', $7, $8, $9, $10, $11)
+            """, default, Gateway, id, sequence, Time.GetCurrentInstant(), hash, previous, body,
+            carried.Count, carried.Count == 0 ? DBNull.Value : carried.Min(r => r.At), carried.Count == 0 ? DBNull.Value : carried.Max(r => r.At),
+            carried.Select(r => r.Register.Id.Value).Distinct().ToArray());
         await connection.ExecuteAsync(
             "UPDATE stream SET committed_through = $3, last_hash = $4, last_received_at = $5 WHERE gateway = $1 AND stream = $2", default, Gateway, id, sequence, hash, Time.GetCurrentInstant());
         await transaction.CommitAsync();

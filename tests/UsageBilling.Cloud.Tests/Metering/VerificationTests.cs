@@ -29,6 +29,23 @@ public sealed class VerificationTests : IAsyncLifetime
     public ValueTask DisposeAsync() => database.DisposeAsync();
 
     [Theory]
+    [InlineData("sha256(body)", null)]
+    [InlineData("sha256('another')", "hash chain")]
+    [InlineData(null, "sequence")]
+    public async Task A_chain_whose_oldest_batches_were_dropped_goes_on_from_its_anchor(string? hash, string? kind)
+    {
+        if (hash is not null)
+        {
+            await BreakAsync($"INSERT INTO stream_anchor SELECT gateway, stream, sequence, {hash}, now() FROM reading_batch WHERE sequence = 2");
+        }
+
+        await BreakAsync("DELETE FROM reading_batch WHERE sequence <= 2");
+        var found = (await site.VerifyAsync()).Select(d => d.Kind).ToHashSet();
+        Assert.Equal(kind == "sequence", found.Contains("sequence"));
+        Assert.Equal(kind is not null, found.Contains("hash chain"));
+    }
+
+    [Theory]
     [InlineData("UPDATE interval_day SET quantities = set_byte(quantities, 7, 9)", "interval day", "conservation")]
     [InlineData("UPDATE interval_day SET hash = sha256('x')", "interval day", null)]
     [InlineData("DELETE FROM interval_day", "interval day", "conservation")]
@@ -50,5 +67,12 @@ public sealed class VerificationTests : IAsyncLifetime
         {
             Assert.Contains(also, kinds);
         }
+    }
+
+    private async Task BreakAsync(string sql)
+    {
+        await using var admin = NpgsqlDataSource.Create(database.Postgres.AdminConnectionString);
+        await using var command = admin.CreateCommand(sql);
+        Assert.True(await command.ExecuteNonQueryAsync() > 0);
     }
 }
