@@ -182,6 +182,20 @@ public static class Journal
         }
     }
 
+    /// <summary>How far each stream is projected: batches up to there are in the journal, or behind an anchor.</summary>
+    public static async Task<Dictionary<(string Gateway, Guid Stream), long>> ReadProjectedThroughAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT gateway, stream, projected_through FROM stream_projection", connection);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var positions = new Dictionary<(string, Guid), long>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            positions.Add((row.GetString(0), row.GetGuid(1)), row.GetInt64(2));
+        }
+
+        return positions;
+    }
+
     /// <summary>Where chains go on after old months were dropped: the last batch of each that went, and its chain hash.</summary>
     public static async Task<Dictionary<(string Gateway, Guid Stream, long Sequence), byte[]>> ReadAnchorsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -46,6 +46,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
     private async Task CheckChainsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var anchors = await Journal.ReadAnchorsAsync(connection, cancellationToken);
+        var missing = await Journal.ReadProjectedThroughAsync(connection, cancellationToken);
         var (stream, through, hash) = (("", Guid.Empty), 0L, Array.Empty<byte>());
         await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
         {
@@ -81,6 +82,15 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
 
             through = journal.Sequence;
             hash = decoded && batch.Gap is { } lost ? [.. lost.NextPreviousHash] : BatchSignature.Hash(journal.Body);
+            if (missing.TryGetValue(stream, out var projected) && through >= projected)
+            {
+                missing.Remove(stream);
+            }
+        }
+
+        foreach (var ((gateway, id), projected) in missing.Where(m => m.Value > 0 && !anchors.ContainsKey((m.Key.Gateway, m.Key.Stream, m.Value))))
+        {
+            Add("sequence", $"{gateway}/{id}/{projected}", "the stream is projected up to here, and the journal ends before");
         }
     }
 
