@@ -67,6 +67,23 @@ public static class InvoiceReading
         return await row.ReadAsync(cancellationToken) ? (row.GetFieldValue<byte[]>(0), Convert.ToHexStringLower(row.GetFieldValue<byte[]>(1))) : null;
     }
 
+    /// <summary>Which renderings (<c>pdf</c>, <c>ubl</c>) there are.</summary>
+    public static async Task<HashSet<string>> FormatsAsync(NpgsqlDataSource database, InvoiceSummary invoice, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("SELECT format FROM invoice_document WHERE account_id = $1 AND bill_id = $2 AND kind = $3");
+        command.Parameters.Add(new() { Value = invoice.Account });
+        command.Parameters.Add(new() { Value = invoice.Bill });
+        command.Parameters.Add(new() { Value = invoice.Kind });
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var formats = new HashSet<string>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            formats.Add(row.GetString(0));
+        }
+
+        return formats;
+    }
+
     /// <summary>Counts for the overview.</summary>
     public static async Task<InvoiceCount> CountAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -1,0 +1,223 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using NodaTime;
+using NodaTime.Text;
+using UsageBilling.Testing;
+using static Microsoft.Playwright.Assertions;
+
+namespace UsageBilling.EndToEnd.Tests.Pages;
+
+/// <summary>Somebody signs in and looks at each page of a running system, in a real browser; nothing may go wrong in its console.</summary>
+public sealed class PagesTests
+{
+    private const string Chromium = "/usr/bin/chromium";
+    private const string Password = "harbour at low tide";
+    private const string Gateway = "harbour-quarter";
+
+    private readonly List<string> _console = [];
+
+    private static string DemoSite(string file) => Path.Combine(SharedCases.RepositoryRoot, "deploy", "demo-site", file);
+
+    [Fact]
+    public async Task Each_page_shows_the_running_system_and_a_reader_sees_no_way_to_change_it()
+    {
+        Assert.SkipUnless(File.Exists(Chromium), $"{Chromium} is not installed");
+        var token = TestContext.Current.CancellationToken;
+        await using var road = Road.Create(await File.ReadAllTextAsync(DemoSite("site.yaml"), token), "");
+        await StartAsync(road, token);
+
+        SetDefaultExpectTimeout(20_000);
+        using var playwright = await Playwright.CreateAsync();
+        await using var chromium = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = Chromium, Args = ["--no-sandbox", "--disable-gpu"] });
+        var page = await SignInAsync(chromium, road, "anna");
+        await OverviewAsync(page);
+        await ConsumptionAsync(page);
+        var number = await BillsAsync(page);
+        await InvoiceAsync(page, number);
+        await SearchAsync(page, number);
+        await ReaderAsync(chromium, road);
+        await NarrowAsync(chromium, road);
+        await SessionEndsAsync(page, road, token);
+        Assert.Empty(_console);
+    }
+
+    // Two whole days of readings, then live every second. Contracts begin with the first of them and end with it, so that a period of one day can be billed.
+    private static async Task StartAsync(Road road, CancellationToken token)
+    {
+        var zone = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
+        var today = Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()).InZone(zone).Date;
+        var (from, to) = (today.PlusDays(-2), today.PlusDays(-1));
+        var yaml = await File.ReadAllTextAsync(DemoSite("gateway.yaml"), token);
+        await File.WriteAllTextAsync(
+            road.GatewayFile,
+            yaml.Replace("${GATEWAY_NAME:-harbour-quarter}", Gateway, StringComparison.Ordinal)
+                .Replace("${GATEWAY_STATE:-../../.demo/gateway}", road.GatewayState, StringComparison.Ordinal)
+                .Replace("${MODBUS_HOST:-127.0.0.1}:${MODBUS_PORT:-5020}", $"127.0.0.1:{road.ModbusPort}", StringComparison.Ordinal)
+                .Replace("live: 5 ", "live: 1 ", StringComparison.Ordinal),
+            token);
+        var document = JsonNode.Parse(await File.ReadAllTextAsync(DemoSite("provision.json"), token))!;
+        foreach (var contract in document["contracts"]!.AsArray())
+        {
+            contract!["from"] = LocalDatePattern.Iso.Format(from);
+            contract["to"] = LocalDatePattern.Iso.Format(to);
+        }
+
+        foreach (var tariff in document["tariffs"]!.AsArray().Where(t => t!["file"] is not null))
+        {
+            tariff!["file"] = Path.GetFullPath(tariff["file"]!.GetValue<string>(), Path.GetDirectoryName(DemoSite("provision.json"))!);
+        }
+
+        var provision = Path.Combine(road.Folder, "provision.json");
+        await File.WriteAllTextAsync(provision, document.ToJsonString(), token);
+        await Task.WhenAll(road.StartCloudAsync(token), road.StartSiteAsync(token));
+        await Task.WhenAll(
+            road.CloudAsync(["provision", provision], token),
+            road.CloudAsync(["user", "set", "anna", "--password-stdin"], token, Password + "\n"),
+            road.CloudAsync(["user", "set", "rita", "--read-only", "--password-stdin"], token, Password + "\n"),
+            road.EnrolAsync(Gateway, token));
+        road.StartGateway("--simulation", $"unix:{road.Control}", "--simulate-from", InstantPattern.General.Format(from.AtStartOfDayInZone(zone).ToInstant()));
+    }
+
+    private async Task<IPage> SignInAsync(IBrowser chromium, Road road, string name, int width = 1360)
+    {
+        var context = await chromium.NewContextAsync(new() { BaseURL = road.Url.ToString(), ViewportSize = new() { Width = width, Height = 900 } });
+        var page = await context.NewPageAsync();
+        page.Console += (_, message) => Note(message.Type is "error" or "warning", message.Text);
+        page.PageError += (_, error) => Note(true, error);
+        await page.GotoAsync("/");
+        await page.GetByLabel("Name").FillAsync(name);
+        await page.GetByLabel("Password").FillAsync(Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
+        return page;
+    }
+
+    private void Note(bool bad, string text)
+    {
+        if (bad)
+        {
+            lock (_console)
+            {
+                _console.Add(text);
+            }
+        }
+    }
+
+    private static async Task OverviewAsync(IPage page)
+    {
+        var panel = page.Locator("section.panel", new() { HasText = Gateway });
+        await Expect(panel.GetByText("online", new() { Exact = true })).ToBeVisibleAsync();
+        await Expect(panel.GetByText("up to date")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(panel.GetByRole(AriaRole.Row, new() { Name = "factory-1 ok" })).ToBeVisibleAsync();
+        await Expect(Figure(page, "Contracts")).ToHaveTextAsync("8");
+    }
+
+    private static async Task ConsumptionAsync(IPage page)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = "Consumption" }).ClickAsync();
+        await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
+        await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Yesterday" }).ClickAsync();
+        await Expect(Figure(page, "Total, yesterday")).ToHaveTextAsync(new Regex(@"^[\d,]+\.\d\d kWh$"), new() { Timeout = 30_000 });
+        await Expect(page.Locator(".chart canvas").First).ToBeVisibleAsync();
+        var download = await page.RunAndWaitForDownloadAsync(() => page.GetByRole(AriaRole.Link, new() { Name = "Download CSV" }).ClickAsync());
+        var rows = (await File.ReadAllLinesAsync((await download.PathAsync())!)).Skip(1).Select(l => l.Split(',')).ToList();
+        Assert.InRange(rows.Count, 92, 100);
+        Assert.All(rows, r => Assert.Equal("measured", r[6]));
+        var sum = rows.Sum(r => decimal.Parse(r[4], CultureInfo.InvariantCulture));
+        await Expect(Figure(page, "Total, yesterday")).ToHaveTextAsync(sum.ToString("#,0.00", CultureInfo.InvariantCulture) + " kWh");
+
+        // What is there live goes on by itself.
+        await page.GetByRole(AriaRole.Button, new() { Name = "Today" }).ClickAsync();
+        await Expect(page.GetByText("Live power")).ToBeVisibleAsync();
+        await Expect(Figure(page, "Now")).ToHaveTextAsync(new Regex(@"^\d+\.\d\d kW$"));
+    }
+
+    // Rates and issues the month; a bill that is held for want of an earlier one, or because a month is short, is released first.
+    private static async Task<string> BillsAsync(IPage page)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = "Bills" }).ClickAsync();
+        var month = Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()).InZone(DateTimeZoneProviders.Tzdb["Europe/Berlin"]).Date.PlusDays(-2).ToString("uuuu-MM", CultureInfo.InvariantCulture);
+        await page.GetByLabel("Month").FillAsync(month);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Rate only" }).ClickAsync();
+        await Expect(page.GetByText(new Regex("^done in")).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+
+        // Hold a bill, release it, and issue.
+        await page.GetByRole(AriaRole.Link, new() { Name = "Weser Bootswerft" }).ClickAsync();
+        var bill = page.GetByLabel("Bill", new() { Exact = true });
+        await Expect(bill.GetByRole(AriaRole.Button, new() { Name = "Hold" })).ToBeDisabledAsync();
+        await bill.GetByLabel("Reason").FillAsync("the crane was out of order");
+        await bill.GetByRole(AriaRole.Button, new() { Name = "Hold" }).ClickAsync();
+        await Expect(bill.GetByText("Held until somebody releases it.")).ToBeVisibleAsync();
+        await Expect(bill.GetByText("the crane was out of order")).ToBeVisibleAsync();
+        await bill.GetByLabel("Reason").FillAsync("checked on site");
+        await bill.GetByRole(AriaRole.Button, new() { Name = "Release" }).ClickAsync();
+        await Expect(bill.GetByText("Released: it is issued")).ToBeVisibleAsync();
+        await bill.GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Rate and issue" }).ClickAsync();
+        await Expect(page.GetByText(new Regex("^done in"))).ToHaveCountAsync(2, new() { Timeout = 30_000 });
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Invoices" }).ClickAsync();
+        await page.GetByLabel("Number, account or customer").FillAsync("Bootswerft");
+        await Expect(page.GetByText("1 document", new() { Exact = true })).ToBeVisibleAsync();
+        return await page.Locator("table.data tbody a").First.InnerTextAsync();
+    }
+
+    private static async Task InvoiceAsync(IPage page, string number)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = number }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = $"Invoice {number}" })).ToBeVisibleAsync();
+        await page.GetByText("Highest demand", new() { Exact = false }).First.ClickAsync();
+        await Expect(page.Locator(".lines details[open] .formula")).ToContainTextAsync("kW");
+        await Expect(page.GetByText("signed batches from " + Gateway)).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Link, new() { Name = "Download UBL" })).ToBeVisibleAsync();
+        var pdf = await page.APIRequest.GetAsync(await Address("Open PDF"));
+        Assert.Equal("%PDF-", Encoding.ASCII.GetString((await pdf.BodyAsync())[..5]));
+        var ubl = await page.APIRequest.GetAsync(await Address("Download UBL"));
+        Assert.Contains($">{number}<", await ubl.TextAsync(), StringComparison.Ordinal);
+
+        async Task<string> Address(string link) =>
+            new Uri(new Uri(page.Url), await page.GetByRole(AriaRole.Link, new() { Name = link }).GetAttributeAsync("href")).ToString();
+    }
+
+    private static async Task SearchAsync(IPage page, string number)
+    {
+        await page.GotoAsync("/invoices?find=" + number);
+        await Expect(page.GetByText("1 document", new() { Exact = true })).ToBeVisibleAsync();
+        await page.GotoAsync("/invoices?find=nobody-of-that-name");
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Nothing found" })).ToBeVisibleAsync();
+    }
+
+    private async Task ReaderAsync(IBrowser chromium, Road road)
+    {
+        var page = await SignInAsync(chromium, road, "rita");
+        await page.GotoAsync("/bills");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Weser Bootswerft" }).ClickAsync();
+        await Expect(page.GetByLabel("Bill", new() { Exact = true }).GetByText("Highest demand").First).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Rate and issue" })).ToHaveCountAsync(0);
+        await Expect(page.GetByLabel("Reason")).ToHaveCountAsync(0);
+    }
+
+    private async Task NarrowAsync(IBrowser chromium, Road road)
+    {
+        var page = await SignInAsync(chromium, road, "rita", width: 390);
+        foreach (var path in new[] { "/", "/consumption", "/bills", "/invoices" })
+        {
+            await page.GotoAsync(path);
+            await Expect(page.Locator(".figures, table.data").First).ToBeVisibleAsync();
+            Assert.True(await page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= 390, $"{path} is wider than a phone");
+        }
+    }
+
+    // An open page whose person gets a new password leads to the sign-in.
+    private static async Task SessionEndsAsync(IPage page, Road road, CancellationToken token)
+    {
+        await road.CloudAsync(["user", "set", "anna", "--password-stdin"], token, Password + "\n");
+        await page.WaitForURLAsync("**/sign-in?**", new() { Timeout = 30_000 });
+    }
+
+    private static ILocator Figure(IPage page, string label) => page.Locator(".figure", new() { Has = page.GetByText(label, new() { Exact = true }) }).Locator(".value");
+}
