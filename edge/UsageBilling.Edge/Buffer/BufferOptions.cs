@@ -20,6 +20,12 @@ public sealed record BufferOptions
     public TimeSpan KeepAcknowledged { get; init; } = TimeSpan.FromDays(14);
 
     /// <summary>
+    /// What <see cref="KeepAcknowledged"/> is counted by. The default value is null: the gateway's clock. A simulated site's months pass
+    /// in seconds, and what the cloud may ask for again does not age with them.
+    /// </summary>
+    public TimeProvider? RetentionTime { get; init; }
+
+    /// <summary>
     /// How long readings wait for the clock to become trusted before they are sealed with doubtful instants. The default value is 15 minutes.
     /// </summary>
     public TimeSpan ClockPatience { get; init; } = TimeSpan.FromMinutes(15);

@@ -89,7 +89,7 @@ public sealed partial class ReadingBuffer
         }
 
         var state = transaction.State;
-        var today = _clock.Now.ToUnixTimeSeconds() / 86_400;
+        var today = (_options.RetentionTime?.GetUtcNow().ToUnixTimeSeconds() ?? _clock.Now.ToUnixTimeSeconds()) / 86_400;
         if (transaction.Last(BufferTransaction.AckMarks, 0, long.MaxValue) is not { } newest || newest["_id"].AsInt64 < today)
         {
             transaction.Put(BufferTransaction.AckMarks, new BsonDocument { ["_id"] = today, ["through"] = state.Base + state.AcknowledgedThrough });

@@ -29,7 +29,7 @@ internal static class GatewayHost
         var siteTime = simulation is null ? TimeProvider.System : new SimulatedTime(simulation.From);
         builder.Services.AddSingleton(configuration);
         builder.AddHealth(simulation is null ? new GatewayClock(siteTime, configuration.Clock) : new GatewayClock(siteTime, static () => true, Guid.NewGuid()));
-        builder.AddReadingBuffer(configuration.StateFolder, BufferOptionsOf(configuration));
+        builder.AddReadingBuffer(configuration.StateFolder, BufferOptionsOf(configuration, simulation is not null));
         AddMeters(builder.Services, configuration, siteTime, simulation is not null);
         builder.Services.AddSingleton<Sampler>();
         builder.Services.AddSingleton<LiveValues>();
@@ -49,9 +49,9 @@ internal static class GatewayHost
         return builder.Build();
     }
 
-    private static BufferOptions BufferOptionsOf(GatewayConfiguration configuration)
+    private static BufferOptions BufferOptionsOf(GatewayConfiguration configuration, bool simulated)
     {
-        var options = new BufferOptions { Gateway = configuration.Gateway };
+        var options = new BufferOptions { Gateway = configuration.Gateway, RetentionTime = simulated ? TimeProvider.System : null };
         return configuration.BufferMaxMebibytes is { } mebibytes ? options with { MaxBytes = (long)mebibytes << 20 } : options;
     }
 

@@ -164,6 +164,22 @@ public sealed class FailureTableTests(ITestOutputHelper output)
         Assert.Single(cloud.Streams);
     }
 
+    [Fact]
+    public async Task A_simulated_month_ages_no_acknowledged_batch()
+    {
+        await using var gateway = new UplinkFixture(output);
+        gateway.Store.Options = gateway.Store.Options with { KeepAcknowledged = TimeSpan.FromDays(2), RetentionTime = TimeProvider.System };
+        await using var cloud = await gateway.Cloud();
+        await gateway.Connect(cloud);
+        for (var i = 0; i < 5; i++)
+        {
+            gateway.Store.Time.Advance(TimeSpan.FromDays(7));
+            await gateway.StoreAndSettle(cloud, 1);
+        }
+
+        Assert.Equal(1, await gateway.Buffer.OldestKept());
+    }
+
     [Theory]
     [InlineData(2)]
     [InlineData(0)]
