@@ -1,14 +1,19 @@
+using System.Globalization;
 using UsageBilling.Benchmarks;
+using UsageBilling.Benchmarks.Ingest;
 
 switch (args)
 {
     case ["ingest"]:
-        await IngestBenchmark.RunAsync();
+        await IngestBenchmark.RunAsync(null);
+        return 0;
+    case ["ingest", ['0' or '1' or '2'] load]:
+        await IngestBenchmark.RunAsync(int.Parse(load, CultureInfo.InvariantCulture));
         return 0;
     case ["rating"]:
         RatingBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest | rating");
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | rating");
         return 2;
 }
