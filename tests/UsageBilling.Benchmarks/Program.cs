@@ -10,10 +10,13 @@ switch (args)
     case ["ingest", ['0' or '1' or '2'] load]:
         await IngestBenchmark.RunAsync(int.Parse(load, CultureInfo.InvariantCulture));
         return 0;
+    case ["gateway-memory"]:
+        await GatewayMemoryBenchmark.RunAsync();
+        return 0;
     case ["rating"]:
         RatingBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | rating");
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory | rating");
         return 2;
 }

@@ -230,6 +230,31 @@ public sealed class PulseTests : IDisposable
     }
 
     [Fact]
+    public void An_instant_without_new_pulses_is_kept_without_waiting_for_the_disk()
+    {
+        Instant through;
+        using (var counters = Counters())
+        {
+            counters.Meters[0].Begin();
+            _source.Counter!.Count();
+            counters.Save(keepInstant: true);
+            var saved = counters.Syncs;
+            for (var i = 0; i < 3; i++)
+            {
+                _time.Advance(TimeSpan.FromMinutes(15));
+                counters.Save(keepInstant: true);
+            }
+
+            Assert.Equal(saved, counters.Syncs);
+            through = counters.Through;
+            Assert.Equal(through, CounterSlots.Peek(PulseCounters.FileIn(_folder))!.Through); // before anything is disposed
+        }
+
+        using var again = Counters();
+        Assert.Equal(through, again.Found);
+    }
+
+    [Fact]
     public void Any_pulse_value_leads_back_from_register_to_pulses() =>
         Prop.ForAll(
             Gen.Choose(1, 5_000).Three().ToArbitrary(),

@@ -57,6 +57,11 @@ public sealed class CounterSlots : IDisposable
                 throw new InvalidDataException($"neither slot of {path} is whole");
             }
 
+            if (newest is not null)
+            {
+                RandomAccess.FlushToDisk(file); // it may have been kept only: the next save writes over the other slot
+            }
+
             return new CounterSlots(file, newest?.Generation ?? 0, newest?.Snapshot);
         }
         catch
@@ -81,12 +86,21 @@ public sealed class CounterSlots : IDisposable
     /// <summary>Writes a snapshot over the older slot and waits until it is on the disk.</summary>
     public void Save(CounterSnapshot snapshot)
     {
+        Keep(snapshot);
+        RandomAccess.FlushToDisk(_file);
+        (_generation, Syncs) = (_generation + 1, Syncs + 1);
+    }
+
+    /// <summary>
+    /// Writes a snapshot over the older slot without waiting for the disk: it outlives this process, and a power cut leaves the one saved last, since
+    /// whatever is kept until the next save goes to the same slot.
+    /// </summary>
+    public void Keep(CounterSnapshot snapshot)
+    {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(snapshot.Counters.Count, MaxCounters);
         var generation = _generation + 1;
         var length = Write(_slot, generation, snapshot);
         RandomAccess.Write(_file, _slot.AsSpan(0, length), (long)(generation % 2) * SlotSize);
-        RandomAccess.FlushToDisk(_file);
-        (_generation, Syncs) = (generation, Syncs + 1);
     }
 
     /// <inheritdoc/>

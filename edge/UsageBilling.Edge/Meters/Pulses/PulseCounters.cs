@@ -88,15 +88,22 @@ public sealed class PulseCounters : IDisposable
         return new PulseCounters(slots, setAside, [.. meters], source, time);
     }
 
-    /// <summary>Makes the counters durable if any has changed, or <paramref name="always"/>, so that <see cref="Through"/> is kept too.</summary>
-    public void Save(bool always = false)
+    /// <summary>
+    /// Makes the counters durable if any has changed. Otherwise, with <paramref name="keepInstant"/>, <see cref="Through"/> is written where it outlives
+    /// this process: that alone is not worth a wait for the disk.
+    /// </summary>
+    public void Save(bool keepInstant = false)
     {
         lock (_saving)
         {
             var now = Snapshot();
-            if (always || _slots.Syncs == 0 || now.Counters.Any(c => !_saved.Counters.TryGetValue(c.Key, out var saved) || saved != c.Value))
+            if (_slots.Syncs == 0 || now.Counters.Any(c => !_saved.Counters.TryGetValue(c.Key, out var saved) || saved != c.Value))
             {
                 _slots.Save(now);
+            }
+            else if (keepInstant)
+            {
+                _slots.Keep(now);
             }
 
             (_saved, _savedAt) = (now, _time.GetTimestamp());
