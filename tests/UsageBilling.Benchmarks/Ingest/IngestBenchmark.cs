@@ -15,7 +15,7 @@ namespace UsageBilling.Benchmarks.Ingest;
 internal static class IngestBenchmark
 {
     private const int Gateways = 8;
-    private const int Rounds = 5;
+    private const int Rounds = 3;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
 
     private static readonly Load[] Loads =
