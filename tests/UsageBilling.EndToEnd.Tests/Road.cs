@@ -50,6 +50,9 @@ internal sealed class Road : IAsyncDisposable
     /// <summary>Arguments that <see cref="StartCloudAsync"/> adds: an external broker, for example.</summary>
     public List<string> CloudArguments { get; } = [];
 
+    /// <summary>Settings that every verb of <c>usage-cloud</c> gets by its environment, as a container's would.</summary>
+    public Dictionary<string, string> CloudEnvironment { get; } = [];
+
     /// <summary>A new road over a site and a gateway configuration (contents of the two YAML files).</summary>
     public static Road Create(string siteYaml, string gatewayYaml)
     {
@@ -66,7 +69,7 @@ internal sealed class Road : IAsyncDisposable
 
     public async Task StartCloudAsync(CancellationToken token)
     {
-        Start("cloud", Program("UsageBilling.Cloud", "usage-cloud"), ["serve", "--state", CloudState, "--http-port", $"{HttpPort}", "--mqtt-port", $"{MqttPort}", .. CloudArguments]);
+        Start("cloud", Program("UsageBilling.Cloud", "usage-cloud"), ["serve", "--state", CloudState, "--http-port", $"{HttpPort}", "--mqtt-port", $"{MqttPort}", .. CloudArguments], CloudEnvironment);
         using var http = new HttpClient();
         await UntilAsync("the cloud is ready", async () =>
         {
@@ -104,7 +107,7 @@ internal sealed class Road : IAsyncDisposable
 
     /// <summary>Runs another verb of <c>usage-cloud</c> on this road's state and returns what it printed.</summary>
     public Task<string> CloudAsync(IEnumerable<string> arguments, CancellationToken token, string? input = null) =>
-        Child.RunAsync("usage-cloud " + string.Join(' ', arguments), Program("UsageBilling.Cloud", "usage-cloud"), [.. arguments, "--state", CloudState], input, null, token);
+        Child.RunAsync("usage-cloud " + string.Join(' ', arguments), Program("UsageBilling.Cloud", "usage-cloud"), [.. arguments, "--state", CloudState], input, CloudEnvironment, token);
 
     /// <summary>The private cluster's database as its owner. The cluster runs on until the road ends.</summary>
     public async Task<NpgsqlDataSource> DatabaseAsync(CancellationToken token)
@@ -136,8 +139,8 @@ internal sealed class Road : IAsyncDisposable
         (_database, _cluster) = (null, null);
     }
 
-    public void Start(string name, string program, IEnumerable<string> arguments) =>
-        _running[name] = Child.Start(name, program, arguments, Path.Combine(Folder, name + ".log"));
+    public void Start(string name, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
+        _running[name] = Child.Start(name, program, arguments, Path.Combine(Folder, name + ".log"), environment);
 
     public Child Piece(string name) => _running[name];
 

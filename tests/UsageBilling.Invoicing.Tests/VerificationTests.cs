@@ -118,6 +118,18 @@ public class VerificationTests
         Assert.Contains($"charges.{part}", ChargeArithmetic.Check(bad).Select(issue => issue.Path));
     }
 
+    [Theory]
+    [InlineData("E", false)]
+    [InlineData("O", true)]
+    public void What_is_outside_the_scope_of_vat_stands_on_an_invoice_of_its_own(string category, bool held)
+    {
+        var bill = An.Bill(An.Rated(
+            An.Line("Energy", ChargeKind.Energy, 100, Unit.KilowattHour, 0.3m),
+            An.Line("Waste water", ChargeKind.Energy, 10, Unit.CubicMetre, 2m, category: category, rate: 0)));
+        var found = BillIssues.Find(bill, [], Thresholds).Where(issue => issue.Code == "tax.mixed-scope").ToList();
+        Assert.Equal(held ? [IssueSeverity.Error] : [], found.Select(issue => issue.Severity));
+    }
+
     [Fact]
     public void A_line_without_a_tax_subtotal_is_an_error() =>
         Assert.Contains("charges.taxes", ChargeArithmetic.Check(An.Bill().Charges with { Taxes = [], Tax = 0 }).Select(issue => issue.Path));

@@ -14,7 +14,7 @@ namespace UsageBilling.Cloud.Metering;
 /// Recomputes what projection stored, with the same pure functions but in one go and from the journal alone, in one snapshot. Registers are taken
 /// in groups, so that memory does not grow with their number; the journal is read once a group.
 /// </summary>
-internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
+internal sealed class JournalComparison(NpgsqlDataSource database)
 {
     private const int GroupSize = 2_000;
     private readonly ImmutableArray<MeteringDifference>.Builder _differences = ImmutableArray.CreateBuilder<MeteringDifference>();
@@ -94,11 +94,10 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
         }
     }
 
-    private async Task<RebuiltRegisters> RebuildAsync(NpgsqlConnection connection, Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
+    private static async Task<RebuiltRegisters> RebuildAsync(NpgsqlConnection connection, Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
     {
         var rebuilt = new RebuiltRegisters(registers);
         var byKey = registers.Values.ToDictionary(r => r.Key);
-        var floor = Projection.Floor(now);
         var unprojectable = await Journal.ReadParkedBatchesAsync(connection, Route.Unprojectable, cancellationToken);
         await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
         {
@@ -111,7 +110,8 @@ internal sealed class JournalComparison(NpgsqlDataSource database, Instant now)
             {
                 if (byKey.TryGetValue(reading.Register, out var register))
                 {
-                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, floor));
+                    // The floor of that time: what was taken then is not wrong because years have passed.
+                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, Projection.Floor(journal.ReceivedAt)));
                 }
             }
         }

@@ -154,7 +154,7 @@ public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvid
 }
 
 /// <summary>Recomputes register days, segments and intervals from the journal and compares them with what is stored. Reads only.</summary>
-public sealed class MeteringVerification(NpgsqlDataSource database, TimeProvider time)
+public sealed class MeteringVerification(NpgsqlDataSource database)
 {
     /// <summary>How much of what the last run compared; what there is none of is not named.</summary>
     public IReadOnlyDictionary<string, int> Compared { get; private set; } = ImmutableDictionary<string, int>.Empty;
@@ -162,7 +162,7 @@ public sealed class MeteringVerification(NpgsqlDataSource database, TimeProvider
     /// <summary>Every difference found: hash chain of each stream, register days, off-grid reads, segments, interval days, conservation. Empty when all is well.</summary>
     public async Task<ImmutableArray<MeteringDifference>> RunAsync(CancellationToken cancellationToken)
     {
-        var comparison = new JournalComparison(database, time.GetCurrentInstant());
+        var comparison = new JournalComparison(database);
         var differences = await comparison.RunAsync(cancellationToken);
         Compared = new[] { ("batches", comparison.Batches), ("register days", comparison.RegisterDays) }.Where(c => c.Item2 > 0).ToDictionary(c => c.Item1, c => c.Item2);
         return differences;

@@ -19,7 +19,7 @@ public sealed class Verification(NpgsqlDataSource database, TimeProvider time)
     /// <summary>Runs all checks.</summary>
     public async Task<VerificationReport> RunAsync(CancellationToken cancellationToken)
     {
-        var metering = new MeteringVerification(database, time);
+        var metering = new MeteringVerification(database);
         foreach (var found in await metering.RunAsync(cancellationToken))
         {
             Differs(found.Kind, found.Subject, found.Detail);

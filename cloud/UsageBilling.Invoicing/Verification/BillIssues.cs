@@ -22,6 +22,7 @@ public static class BillIssues
         .. MeterIssues(bill, others),
         .. bill.Usage.SelectMany((usage, i) => UsageIssues(bill, usage, $"usage[{i}]", others, thresholds)),
         .. AmountIssues(bill, thresholds),
+        .. TaxIssues(bill.Charges),
         .. ChargeArithmetic.Check(bill.Charges),
     ];
 
@@ -159,6 +160,16 @@ public static class BillIssues
         if (charges.Total > thresholds.HighestTotal)
         {
             yield return Issue(IssueSeverity.Hold, "amount.high", "charges.total", $"the total of {charges.Total} {charges.Currency} is above {thresholds.HighestTotal}");
+        }
+    }
+
+    // EN 16931 (BR-O-11 to BR-O-14) allows what is outside the scope of VAT on an invoice of its own only: such an invoice names no VAT identifiers.
+    private static IEnumerable<BillIssue> TaxIssues(RatedPeriod charges)
+    {
+        if (charges.Taxes.Count > 1 && charges.Taxes.Any(tax => tax.Category == "O"))
+        {
+            yield return Issue(IssueSeverity.Error, "tax.mixed-scope", "charges.taxes",
+                $"category O (outside the scope of VAT) stands beside {string.Join(", ", charges.Taxes.Where(tax => tax.Category != "O").Select(tax => tax.Category).Distinct())}; EN 16931 allows it on an invoice of its own only: give those components a contract of their own, or another category (E: exempt)");
         }
     }
 

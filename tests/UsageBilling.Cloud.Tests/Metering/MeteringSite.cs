@@ -124,5 +124,5 @@ internal sealed class MeteringSite
         return string.Join('\n', rows);
     }
 
-    public async Task<ImmutableArray<MeteringDifference>> VerifyAsync() => await new MeteringVerification(database, Time).RunAsync(default);
+    public async Task<ImmutableArray<MeteringDifference>> VerifyAsync() => await new MeteringVerification(database).RunAsync(default);
 }

@@ -6,6 +6,7 @@ using UsageBilling.Invoicing.Documents.Ubl;
 using UsageBilling.Invoicing.Invoices;
 using UsageBilling.Protocols;
 using UsageBilling.Rating.Charges;
+using UsageBilling.Testing;
 
 namespace UsageBilling.Invoicing.Tests.Ubl;
 
@@ -19,7 +20,7 @@ public class UblWriterTests
     {
         var document = UblWriter.Write(An.Invoice());
         Assert.Empty(En16931.Check(document));
-        UblSchemas.Validate(document);
+        AssertValid(document);
     }
 
     [Fact]
@@ -27,7 +28,7 @@ public class UblWriterTests
     {
         var document = UblWriter.Write(CreditNote.Of(An.Invoice(), "C2026-7", An.To, "Corrected meter read"));
         Assert.Empty(En16931.Check(document));
-        UblSchemas.Validate(document);
+        AssertValid(document);
     }
 
     [Fact]
@@ -37,7 +38,7 @@ public class UblWriterTests
         var document = UblWriter.Write(invoice);
         var reference = Parse(document).Descendants(Cac + "InvoiceDocumentReference").Single();
         Assert.Equal("2026-000099", reference.Element(Cbc + "ID")!.Value);
-        UblSchemas.Validate(document);
+        AssertValid(document);
     }
 
     [Fact]
@@ -54,7 +55,7 @@ public class UblWriterTests
         var document = UblWriter.Write(An.Invoice(An.Rated(
             An.Line("Energy", ChargeKind.Energy, 100, Unit.KilowattHour, 0.3m, category: category, rate: rate))));
         Assert.Empty(En16931.Check(document));
-        UblSchemas.Validate(document);
+        AssertValid(document);
     }
 
     [Fact]
@@ -123,7 +124,7 @@ public class UblWriterTests
         var invoice = Invoice.Issue(BillSnapshot.Freeze(bill), "1", An.To, An.To, An.Payment);
         var document = UblWriter.Write(invoice);
         Assert.Contains("Café & <Söhne> \U0001F950", Parse(document).Root!.Value, StringComparison.Ordinal);
-        UblSchemas.Validate(document);
+        AssertValid(document);
     }
 
     [Fact]
@@ -159,4 +160,11 @@ public class UblWriterTests
     }
 
     private static XDocument Parse(byte[] document) => XDocument.Load(new MemoryStream(document));
+
+    // The last thing a test does: it is skipped here where the schemas are not to be had.
+    private static void AssertValid(byte[] document)
+    {
+        Assert.SkipWhen(SharedCases.Root is null, SharedCases.Absent);
+        Assert.Empty(UblSchemas.Problems(document));
+    }
 }
