@@ -19,7 +19,7 @@ internal static class Utility
         ["tariffs"] = new JsonArray([.. supplies.Select(s => s.Tariff).Distinct().Select(t => new JsonObject { ["document"] = Tariff(t) })]),
         ["accounts"] = Each(supplies, s => new JsonObject
         {
-            ["id"] = "account-" + s.Point, ["supplier"] = "works", ["name"] = "Customer at " + s.Point, ["segment"] = "household", ["address"] = Address(s.Point), ["currency"] = "EUR",
+            ["id"] = "account-" + s.Point, ["supplier"] = "works", ["name"] = "Customer at " + s.Point, ["segment"] = "household", ["address"] = Address(s.Point), ["currency"] = Tariff(s.Tariff)["currency"]!.DeepClone(),
         }),
         ["servicePoints"] = Each(supplies, s => new JsonObject { ["id"] = s.Point, ["meteringPoint"] = "DE00" + s.Point, ["zone"] = Zone, ["address"] = Address(s.Point) }),
         ["meters"] = new JsonArray([.. supplies.SelectMany(s => s.Meters.Select(m => Meter(s.Point, m)))]),
