@@ -27,6 +27,9 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
     [GeneratedRegex(@"^progress cycles=(?<cycles>\d+) of=(?<of>\d+) rate=(?<rate>[\d.]+) fsyncs=(?<fsyncs>\d+) ratio=(?<ratio>[\d.]+)")]
     private static partial Regex ProgressLine();
 
+    [GeneratedRegex(@"(?<contracts>\d+) contracts")]
+    private static partial Regex ContractsBilled();
+
     public async Task RunAsync(bool once, CancellationToken token)
     {
         _zone = ReadZone();
@@ -45,6 +48,11 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
 
         InvoiceTable.Print(invoices, month);
         _timeline.Say($"{invoices.Count} invoices issued");
+        if (int.TryParse(ContractsBilled().Match(billed).Groups["contracts"].Value, CultureInfo.InvariantCulture, out var contracts) && contracts != invoices.Count)
+        {
+            throw new DemoException($"{contracts} contracts, but {invoices.Count} invoices: {billed}; the page Bills says what is held and why");
+        }
+
         _timeline.Summary();
         if (once)
         {
@@ -161,7 +169,8 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
             ["serve", "--site", Path.Combine(_root, "deploy", "demo-site", "site.yaml"), "--simulation", $"unix:{control}", "--modbus-port", $"{ports.Modbus}"]);
         await UntilAsync("the simulated site answers", () => Task.FromResult(File.Exists(control)), token);
 
-        var from = month.OnDayOfMonth(1).AtStartOfDayInZone(_zone).ToInstant();
+        // A little before the month, so that programs which have just started are warm when its opening registers are read.
+        var from = month.OnDayOfMonth(1).AtStartOfDayInZone(_zone).ToInstant() - Duration.FromHours(2);
         Start("gateway", Program("UsageBilling.Edge", "usage-gateway"),
             ["run", "--config", GatewayFile, "--simulation", $"unix:{control}", "--simulate-from", InstantPattern.General.Format(from)], GatewayEnvironment, OnGatewayLine);
         await UntilAsync("the backlog is sampled, forwarded and projected", () => IsForwardedAsync(token), token);

@@ -27,6 +27,11 @@ public static class SiteFile
         {
             return (null, [new SiteProblem((int)e.Start.Line, $"not YAML: {e.Message}")]);
         }
+        catch (InvalidOperationException)
+        {
+            // The parser's way of saying that the text ends inside a flow collection; it tells no place.
+            return (null, [new SiteProblem(1, "not YAML: a '[' or '{' is not closed")]);
+        }
 
         if (stream.Documents.Count != 1)
         {

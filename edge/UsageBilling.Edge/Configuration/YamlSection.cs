@@ -35,6 +35,12 @@ internal sealed class YamlSection
             problems.Add(e.Start, "", $"this is not YAML: {e.InnerException?.Message ?? e.Message}");
             return null;
         }
+        catch (InvalidOperationException)
+        {
+            // The parser's way of saying that the text ends inside a flow collection; it tells no place.
+            problems.Add(Mark.Empty, "", "this is not YAML: a '[' or '{' is not closed");
+            return null;
+        }
 
         if (stream.Documents is [{ RootNode: YamlMappingNode root }])
         {

@@ -41,6 +41,10 @@ public class ConfigurationTests
         Assert.Equal(Path.GetFullPath("state"), result.Configuration.StateFolder);
     }
 
+    [Fact]
+    public void An_unclosed_list_is_a_mistake_and_not_a_crash() =>
+        Assert.Contains("not closed", Assert.Single(Load("gateway: [x\nmeters:\n - a: {\n").Problems).ToString(), StringComparison.Ordinal);
+
     /// <summary>Each row changes one line of the good configuration: what stands there, what is put there, the line of the mistake, a part of what is said.</summary>
     [Theory]
     [InlineData("gateway: gw-1", "gateway: my gateway", 1, "must be 1 to 64 letters")]
