@@ -40,8 +40,10 @@ internal static class RegisterCatalog
     /// </summary>
     public static async Task<Dictionary<RegisterId, KnownRegister>> LockAsync(NpgsqlConnection connection, IEnumerable<RegisterId> registers, CancellationToken cancellationToken)
     {
-        var ids = registers.Select(r => r.Value).Distinct().ToArray();
-        await connection.ExecuteAsync("SELECT FROM register WHERE register_id = ANY($1) ORDER BY register_id FOR NO KEY UPDATE", cancellationToken, ids);
+        // Only what is locked is known: a register that appears after this statement may be installed meanwhile by somebody who sees no reading of it yet.
+        var wanted = registers.Select(r => r.Value).Distinct().ToArray();
+        var ids = (await connection.QueryAsync(
+            "SELECT register_id FROM register WHERE register_id = ANY($1) ORDER BY register_id FOR NO KEY UPDATE", r => r.GetGuid(0), cancellationToken, wanted)).ToArray();
         await connection.ExecuteAsync("""
             SELECT FROM channel WHERE channel_id IN (SELECT channel_id FROM installation WHERE register_id = ANY($1))
             ORDER BY channel_id FOR NO KEY UPDATE

@@ -25,6 +25,31 @@ public class ProjectionTests(MigratedDatabase database) : IClassFixture<Migrated
     }
 
     [Fact]
+    public async Task A_register_that_becomes_known_while_locks_are_waited_for_is_not_taken_without_its_lock()
+    {
+        var site = new MeteringSite(database.Source);
+        var late = site.Key("B");
+        await site.RegisterAsync(site.Register);
+        await using var holder = await database.Source.OpenConnectionAsync();
+        await using var held = await holder.BeginTransactionAsync();
+        await RegisterCatalog.LockAsync(holder, [site.Register.Id], default);
+
+        await using var waiter = await database.Source.OpenConnectionAsync();
+        await using var waiting = await waiter.BeginTransactionAsync();
+        var locking = RegisterCatalog.LockAsync(waiter, [site.Register.Id, late.Id], default);
+        await using var activity = database.Source.CreateCommand($"SELECT count(*) FROM pg_locks WHERE pid = {waiter.ProcessID} AND NOT granted");
+        while ((long)(await activity.ExecuteScalarAsync())! == 0)
+        {
+            Assert.False(locking.IsCompleted);
+        }
+
+        // Whoever installs it now waits for no lock and sees no reading; a projection that went on with it would lose its intervals.
+        await site.RegisterAsync(late);
+        await held.RollbackAsync();
+        Assert.Equal([site.Register.Id], (await locking).Keys);
+    }
+
+    [Fact]
     public async Task Projecting_again_changes_nothing()
     {
         var site = new MeteringSite(database.Source);
