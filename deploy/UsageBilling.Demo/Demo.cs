@@ -263,14 +263,32 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
         }
     }
 
+    // A program that is gone explains itself better than a connection that is refused.
+    private async Task<bool> HoldsAsync(Func<Task<bool>> condition, CancellationToken token)
+    {
+        _children.ForEach(c => c.RequireRunning());
+        try
+        {
+            return await condition();
+        }
+        catch (HttpRequestException e)
+        {
+            _children.ForEach(c => c.RequireRunning());
+            throw new DemoException($"the cloud does not answer: {e.Message}; see {folder.Log("cloud")}");
+        }
+        catch (TaskCanceledException) when (!token.IsCancellationRequested)
+        {
+            return false; // slow for once: asked again
+        }
+    }
+
     private async Task UntilAsync(string what, Func<Task<bool>> condition, CancellationToken token)
     {
         using var limit = new CancellationTokenSource(Patience);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
         using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
-        while (!await condition())
+        while (!await HoldsAsync(condition, token))
         {
-            _children.ForEach(c => c.RequireRunning());
             try
             {
                 await pulse.WaitForNextTickAsync(either.Token);

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using UsageBilling.Edge.Buffer;
 using UsageBilling.Protocols;
+using UsageBilling.Testing;
 
 namespace UsageBilling.Edge.Tests.Buffer;
 
@@ -174,48 +174,6 @@ public sealed class DurabilityTests(ITestOutputHelper output)
             }
 
             base.Sync();
-        }
-    }
-
-    /// <summary>A file system of a few megabytes.</summary>
-    private sealed class SmallDisk : IDisposable
-    {
-        private SmallDisk(string folder) => Folder = folder;
-
-        public string Folder { get; }
-
-        public static SmallDisk? TryMount(int megabytes)
-        {
-            var folder = Directory.CreateTempSubdirectory("ub-disk-").FullName;
-            if (Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", folder))
-            {
-                return new SmallDisk(folder);
-            }
-
-            Directory.Delete(folder);
-            return null;
-        }
-
-        public void Grow(int megabytes) => Assert.True(Run("mount", "-o", $"remount,size={megabytes}m", Folder));
-
-        public void Dispose()
-        {
-            Run("umount", Folder);
-            Directory.Delete(Folder);
-        }
-
-        private static bool Run(string program, params string[] arguments)
-        {
-            try
-            {
-                using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-                process.WaitForExit();
-                return process.ExitCode == 0;
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                return false;
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ internal static class FaultSite
     public const int IntervalMinutes = 5;
 
     /// <summary>First boundary that is sampled.</summary>
-    public static readonly Instant From = Instant.FromUtc(2025, 2, 1, 0, 0);
+    public static readonly Instant From = Instant.FromUtc(2021, 2, 1, 0, 0);
 
     /// <summary>Far enough that a gateway samples for as long as a test wants.</summary>
     public static readonly Instant Far = Instant.FromUtc(2026, 10, 1, 0, 0);
@@ -23,7 +23,7 @@ internal static class FaultSite
     public const string Yaml = """
         site: faults
         hoursAheadOfUtc: 1
-        epoch: 2025-01-01T00:00:00Z
+        epoch: 2021-01-01T00:00:00Z
         seed: 20250201
         meters:
           - id: home
@@ -85,7 +85,7 @@ internal static class FaultSite
               value: 1/100 m3
               debounce-ms: 20
               start: 402.18 m3
-              start-at: 2025-01-01T00:00:00Z
+              start-at: 2021-01-01T00:00:00Z
         """;
 
     /// <summary>What <c>usage-cloud provision</c> is told: a service point for each meter.</summary>

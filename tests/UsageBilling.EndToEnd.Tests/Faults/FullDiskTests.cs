@@ -1,5 +1,4 @@
-using System.ComponentModel;
-using System.Diagnostics;
+using UsageBilling.Testing;
 
 namespace UsageBilling.EndToEnd.Tests.Faults;
 
@@ -74,46 +73,6 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         catch (IOException)
         {
             // Full.
-        }
-    }
-
-    /// <summary>A file system of a few megabytes in memory.</summary>
-    private sealed class SmallDisk : IDisposable
-    {
-        private SmallDisk(string folder) => Folder = folder;
-
-        public string Folder { get; }
-
-        public static SmallDisk? TryMount(int megabytes)
-        {
-            var folder = Directory.CreateTempSubdirectory("ub-disk-").FullName;
-            if (Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", folder))
-            {
-                return new SmallDisk(folder);
-            }
-
-            Directory.Delete(folder);
-            return null;
-        }
-
-        public void Dispose()
-        {
-            Run("umount", Folder);
-            Directory.Delete(Folder);
-        }
-
-        private static bool Run(string program, params string[] arguments)
-        {
-            try
-            {
-                using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-                process.WaitForExit();
-                return process.ExitCode == 0;
-            }
-            catch (Win32Exception)
-            {
-                return false;
-            }
         }
     }
 }
