@@ -97,20 +97,21 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
             $"register {wanted.Register} counts {wanted.Register.Obis.Measurand?.Quantity} {wanted.Register.Obis.Measurand?.Direction}, channel {wanted.Channel} carries another");
         var scales = await connection.QueryAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value);
         Registering.Check(scales.Count == 1, $"register {wanted.Register} is not registered");
-        var channels = await connection.QueryAsync("SELECT zone, exponent FROM channel WHERE channel_id = $1 FOR NO KEY UPDATE", r => (Zone: r.GetString(0), Exponent: (int)r.GetInt16(1)), cancellationToken, wanted.Channel.Id.Value);
-        Registering.Check(channels.Count == 1, $"channel {wanted.Channel} is not registered");
+        var channels = await MeasuredLayer.LockAsync(connection, [wanted.Channel.Id], cancellationToken);
+        Registering.Check(channels.TryGetValue(wanted.Channel.Id, out var channel), $"channel {wanted.Channel} is not registered");
+        Registering.Check(channel!.Feed == ChannelFeed.Registers, channel.Feed.Refusal(wanted.Channel, ChannelFeed.Registers));
         foreach (var interval in await connection.QueryAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value))
         {
-            Registering.CheckZone(channels[0].Zone, interval, now);
+            Registering.CheckZone(channel.Zone, interval, now);
         }
 
         try
         {
-            wanted.Multiplier.TimesPowerOfTen(scales[0] - channels[0].Exponent);
+            wanted.Multiplier.TimesPowerOfTen(scales[0] - channel.Exponent);
         }
         catch (OverflowException)
         {
-            throw new MeteringConfigurationException($"register {wanted.Register}: multiplier {wanted.Multiplier} at scale {scales[0]} does not fit the channel's exponent {channels[0].Exponent}");
+            throw new MeteringConfigurationException($"register {wanted.Register}: multiplier {wanted.Multiplier} at scale {scales[0]} does not fit the channel's exponent {channel.Exponent}");
         }
     }
 

@@ -41,6 +41,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
         await WriteAsync(fresh, cancellationToken);
         await KeepAsync(superseded, cancellationToken);
         await ReportAsync([.. superseded.Where(s => s.Old.PinnedVersion is not null)], cancellationToken);
+        await DueDays.AddAsync(connection, [.. fresh.Where(d => UtcDay.StartOf(d.Day.PlusDays(1)) <= now).Select(d => (d.Channel, d.Day))], now, cancellationToken);
     }
 
     /// <summary>Overrides of days, in the order in which they were made.</summary>

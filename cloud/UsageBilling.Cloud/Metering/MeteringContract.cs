@@ -45,7 +45,8 @@ public sealed record RegisterRegistration(RegisterKey Key, int Scale, int Interv
 /// <param name="Key">Point and measurand.</param>
 /// <param name="Exponent">Power of ten of one stored unit, in the base unit (0 for Wh, −3 for litres of water).</param>
 /// <param name="Zone">IANA zone of the service point; the interval must divide every offset that it has.</param>
-public sealed record ChannelRegistration(ChannelKey Key, int Exponent, string Zone);
+/// <param name="Feed">Where its quantities come from; fixed for ever. A virtual channel is registered with its formula instead.</param>
+public sealed record ChannelRegistration(ChannelKey Key, int Exponent, string Zone, ChannelFeed Feed = ChannelFeed.Registers);
 
 /// <summary>A register that begins to feed a channel.</summary>
 /// <param name="Channel">The channel.</param>
@@ -135,6 +136,10 @@ public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvid
     /// <summary>Registers a channel.</summary>
     public Task RegisterAsync(ChannelRegistration registration, CancellationToken cancellationToken) =>
         Registering.RegisterAsync(database, registration, time.GetCurrentInstant(), cancellationToken);
+
+    /// <summary>Registers a channel in the caller's transaction.</summary>
+    public static Task RegisterAsync(NpgsqlConnection connection, ChannelRegistration registration, Instant now, CancellationToken cancellationToken) =>
+        Registering.RegisterAsync(connection, registration, now, cancellationToken);
 
     /// <summary>Lets a register feed a channel from an instant on, and computes the intervals of what is already there.</summary>
     public Task InstallAsync(RegisterInstallation installation, CancellationToken cancellationToken) =>

@@ -29,6 +29,10 @@ internal sealed class Recomputation(NpgsqlConnection connection, RegisterDayStor
         await new IntervalDays(connection, now).SaveAsync(computed, cancellationToken);
     }
 
+    /// <summary>Days of channels whose registers are all known here.</summary>
+    public Task<List<ComputedDay>> ComputeAsync(IReadOnlyList<(ChannelId Channel, LocalDate Day)> days, CancellationToken cancellationToken) =>
+        ComputeAsync(new HistoryLoader(store, _segments, now), new SortedSet<(ChannelId Channel, LocalDate Day)>(days, ChannelDayOrder.Instance), cancellationToken);
+
     private async Task<SortedSet<(ChannelId Channel, LocalDate Day)>> FindChannelDaysAsync(HistoryLoader loader, DirtyRegisters dirty, CancellationToken cancellationToken)
     {
         var days = new SortedSet<(ChannelId, LocalDate)>(ChannelDayOrder.Instance);
@@ -163,6 +167,3 @@ internal sealed class Recomputation(NpgsqlConnection connection, RegisterDayStor
         }
     }
 }
-
-/// <summary>The intervals of a day as the registers say now; null: no register feeds the channel on that day.</summary>
-internal readonly record struct ComputedDay(ChannelId Channel, LocalDate Day, IntervalDay? Intervals);

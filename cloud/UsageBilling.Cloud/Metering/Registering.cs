@@ -33,16 +33,24 @@ internal static class Registering
 
     public static async Task RegisterAsync(NpgsqlDataSource database, ChannelRegistration registration, Instant now, CancellationToken cancellationToken)
     {
-        var (key, exponent, zone) = registration;
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await RegisterAsync(connection, registration, now, cancellationToken);
+    }
+
+    public static async Task RegisterAsync(NpgsqlConnection connection, ChannelRegistration registration, Instant now, CancellationToken cancellationToken)
+    {
+        var (key, exponent, zone, feed) = registration;
         Check(exponent is >= -9 and <= 9, $"channel {key}: exponent {exponent} must be between -9 and 9");
         Check(DateTimeZoneProviders.Tzdb.GetZoneOrNull(zone) is not null, $"channel {key}: '{zone}' is not an IANA zone such as Europe/Berlin");
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await connection.ExecuteAsync("""
-            INSERT INTO channel (channel_id, point, quantity, direction, unit, exponent, zone, registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            INSERT INTO channel (channel_id, point, quantity, direction, unit, exponent, zone, feed, registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (channel_id) DO NOTHING
-            """, cancellationToken, key.Id.Value, key.Point, (short)key.Measurand.Quantity, (short)key.Measurand.Direction, key.Measurand.Unit.Symbol, (short)exponent, zone, now);
-        var stored = await connection.QueryAsync("SELECT exponent, zone FROM channel WHERE channel_id = $1", r => (Exponent: (int)r.GetInt16(0), Zone: r.GetString(1)), cancellationToken, key.Id.Value);
-        Check(stored[0] == (exponent, zone), $"channel {key} has exponent {stored[0].Exponent} and zone {stored[0].Zone}, not {exponent} and {zone}; intervals and bills stand on them");
+            """, cancellationToken, key.Id.Value, key.Point, (short)key.Measurand.Quantity, (short)key.Measurand.Direction, key.Measurand.Unit.Symbol, (short)exponent, zone, (short)feed, now);
+        var stored = (await MeasuredLayer.ReadTermsAsync(connection, [key.Id], cancellationToken))[key.Id];
+        Check(
+            (stored.Exponent, stored.Zone) == (exponent, zone),
+            $"channel {key} has exponent {stored.Exponent} and zone {stored.Zone}, not {exponent} and {zone}; intervals and bills stand on them");
+        Check(stored.Feed == feed, stored.Feed.Refusal(key, feed));
     }
 
     public static async Task ChangeIntervalAsync(NpgsqlDataSource database, RegisterKey register, LocalDate fromDay, int intervalMinutes, Instant now, CancellationToken cancellationToken)

@@ -27,7 +27,8 @@ public sealed record IntervalOverride(int IntervalMinutes, int FirstSlot, Immuta
             for (var i = 0; i < change.Quantities.Length && change.FirstSlot + i < quantities.Length; i++)
             {
                 var slot = change.FirstSlot + i;
-                if (change.Quality == IntervalQuality.Edited || qualities[slot] is (byte)IntervalQuality.Missing or (byte)IntervalQuality.Estimated)
+                var fills = measured.Qualities[slot] == (byte)IntervalQuality.Missing && qualities[slot] != (byte)IntervalQuality.Edited;
+                if (change.Quality == IntervalQuality.Edited || fills)
                 {
                     quantities[slot] = change.Quantities[i];
                     qualities[slot] = (byte)change.Quality;

@@ -1,0 +1,105 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary>Intervals that a file or another system states for one UTC day of a channel.</summary>
+/// <param name="Channel">A channel registered with <see cref="ChannelFeed.Deliveries"/>.</param>
+/// <param name="Day">The UTC day.</param>
+/// <param name="Intervals">In the channel's exponent; a slot that was not delivered is missing, with quantity zero.</param>
+/// <param name="StatedAt">The update time that the source names; else when the file was first received, so that taking it twice says the same.</param>
+public sealed record DeliveredDay(ChannelId Channel, LocalDate Day, IntervalDay Intervals, Instant StatedAt);
+
+/// <summary>A quantity over a span longer than 60 minutes: an accumulated read, a daily or monthly figure.</summary>
+/// <param name="Channel">A channel registered with <see cref="ChannelFeed.Deliveries"/>.</param>
+/// <param name="From">First instant, any.</param>
+/// <param name="To">First instant after.</param>
+/// <param name="Quantity">In the channel's exponent.</param>
+/// <param name="Quality">As stated; not <see cref="IntervalQuality.Missing"/>.</param>
+/// <param name="StatedAt">As for <see cref="DeliveredDay"/>.</param>
+public sealed record DeliveredTotal(ChannelId Channel, Instant From, Instant To, long Quantity, IntervalQuality Quality, Instant StatedAt);
+
+/// <summary>What a delivery did.</summary>
+/// <param name="Statements">How many were delivered.</param>
+/// <param name="Added">How many of them had not been delivered before by this import.</param>
+/// <param name="DaysComputed">UTC days that were computed anew; a day's version rises only where it changed.</param>
+public readonly record struct DeliveryOutcome(int Statements, int Added, int DaysComputed);
+
+/// <summary>
+/// Takes deliveries as evidence and computes the days they touch, in the caller's transaction. Evidence is only added; the intervals of a day are a merge
+/// of everything delivered for it (<see cref="DeliveredSlots"/>), so neither order nor repetition matters, and Σ intervals = Σ delivered.
+/// </summary>
+public static class ChannelDeliveries
+{
+    /// <summary>Delivers days, any channels. Large imports call this in pieces of a few thousand days, in order of channel and day, within one transaction or several.</summary>
+    /// <exception cref="MeteringConfigurationException">A channel is not registered or has another feed, a day is outside of what is kept, a slot both missing and not zero.</exception>
+    public static async Task<DeliveryOutcome> DeliverAsync(
+        NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken)
+    {
+        await CheckAsync(connection, days.Select(d => (d.Channel, UtcDay.StartOf(d.Day), UtcDay.StartOf(d.Day.PlusDays(1)))), now, cancellationToken);
+        foreach (var day in days)
+        {
+            Registering.Check(HasOnlyZerosMissing(day.Intervals), $"channel {day.Channel}, {day.Day:uuuu-MM-dd}: a slot that was not delivered has a quantity");
+        }
+
+        var added = await DeliveredDays.AddAsync(connection, importId, days, now, cancellationToken);
+        var computed = await DeliveredDays.ComputeAsync(connection, added, cancellationToken);
+        await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
+        return new DeliveryOutcome(days.Count, added.Count, computed.Count);
+    }
+
+    /// <summary>Delivers totals, any channels.</summary>
+    /// <exception cref="MeteringConfigurationException">As for <see cref="DeliverAsync"/>, or a total does not end after it begins.</exception>
+    public static async Task<DeliveryOutcome> DeliverTotalsAsync(
+        NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredTotal> totals, Instant now, CancellationToken cancellationToken)
+    {
+        foreach (var total in totals)
+        {
+            Registering.Check(total.From < total.To, $"channel {total.Channel}: a total ends after it begins, {total.To} is not after {total.From}");
+            Registering.Check(total.Quality is >= IntervalQuality.Estimated and <= IntervalQuality.Measured, $"channel {total.Channel}, {total.From}: a total that is {total.Quality} says nothing");
+        }
+
+        await CheckAsync(connection, totals.Select(t => (t.Channel, t.From, t.To)), now, cancellationToken);
+        var added = await DeliveredDays.AddAsync(connection, importId, totals, now, cancellationToken);
+        var days = added.SelectMany(a => UtcDays(a.From, a.To).Select(d => (a.Channel, Day: d))).Distinct().ToArray();
+        var computed = await DeliveredDays.ComputeAsync(connection, days, cancellationToken);
+        await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
+        return new DeliveryOutcome(totals.Count, added.Count, computed.Count);
+    }
+
+    private static IEnumerable<LocalDate> UtcDays(Instant from, Instant to)
+    {
+        for (var day = UtcDay.Of(from); UtcDay.StartOf(day) < to; day = day.PlusDays(1))
+        {
+            yield return day;
+        }
+    }
+
+    private static bool HasOnlyZerosMissing(IntervalDay day)
+    {
+        for (var slot = 0; slot < day.Slots; slot++)
+        {
+            if (day.Qualities[slot] == (byte)IntervalQuality.Missing && day.Quantities[slot] != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static async Task CheckAsync(NpgsqlConnection connection, IEnumerable<(ChannelId Channel, Instant From, Instant To)> spans, Instant now, CancellationToken cancellationToken)
+    {
+        var all = spans.ToArray();
+        await MeasuredLayer.LockAsync(connection, [.. all.Select(s => s.Channel).Distinct()], ChannelFeed.Deliveries, cancellationToken);
+        var (floor, ceiling) = (Projection.Floor(now), UtcDay.StartOf(UtcDay.Of(now).PlusDays(2)));
+        foreach (var (channel, from, to) in all)
+        {
+            Registering.Check(from >= floor, $"channel {channel}: data of {from} is older than what is kept, which begins at {floor}");
+            Registering.Check(to <= ceiling, $"channel {channel}: data until {to} lies in the future");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary>
+/// Days that have ended and whose intervals changed, one worklist a purpose. A day of the current date is never in it: its intervals
+/// change with every batch, and it comes by itself when it has ended.
+/// </summary>
+public static class DueDays
+{
+    /// <summary>For who validates and estimates.</summary>
+    public const string Validate = "validate";
+
+    /// <summary>For who computes virtual channels; days of channels that are read by one.</summary>
+    public const string Virtual = "virtual";
+
+    /// <summary>
+    /// Takes up to <paramref name="limit"/> days out of a list in the caller's transaction, oldest first, and locks their channels. Concurrent callers get days of
+    /// different channels; when the transaction is rolled back the days are in the list again.
+    /// </summary>
+    public static async Task<IReadOnlyList<(ChannelId Channel, LocalDate Day)>> TakeAsync(NpgsqlConnection connection, string purpose, int limit, CancellationToken cancellationToken)
+    {
+        // The channels' locks come first, as for everybody who writes days: then nobody is adding one of these rows.
+        var channels = await connection.QueryAsync("""
+            SELECT channel_id FROM channel
+            WHERE channel_id IN (SELECT channel_id FROM interval_day_due WHERE purpose = $1 ORDER BY due_since, channel_id, day LIMIT $2)
+            ORDER BY channel_id FOR NO KEY UPDATE SKIP LOCKED
+            """, r => r.GetGuid(0), cancellationToken, purpose, limit);
+        return await connection.QueryAsync("""
+            DELETE FROM interval_day_due d USING (
+              SELECT channel_id, day FROM interval_day_due WHERE purpose = $1 AND channel_id = ANY($2) ORDER BY due_since, channel_id, day LIMIT $3) t
+            WHERE d.channel_id = t.channel_id AND d.day = t.day AND d.purpose = $1
+            RETURNING d.channel_id, d.day
+            """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, purpose, channels.ToArray(), limit);
+    }
+
+    /// <summary>Puts days into the lists. The caller holds the channels' locks.</summary>
+    internal static async Task AddAsync(NpgsqlConnection connection, IReadOnlyCollection<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)
+    {
+        if (days.Count == 0)
+        {
+            return;
+        }
+
+        await connection.ExecuteAsync("""
+            INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
+            SELECT w.channel_id, w.day, p.purpose, $3
+            FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN channel c ON c.channel_id = w.channel_id
+            CROSS JOIN (VALUES ('validate'), ('virtual')) AS p (purpose)
+            WHERE p.purpose = 'validate' OR c.has_dependants
+            ON CONFLICT DO NOTHING
+            """, cancellationToken, days.Select(d => d.Channel.Value).ToArray(), days.Select(d => d.Day).ToArray(), now);
+    }
+}
