@@ -26,13 +26,15 @@ internal static partial class GatewayMemoryBenchmark
     [GeneratedRegex(@"^progress cycles=(\d+) of=(\d+) rate=\S+ fsyncs=(\d+)")]
     private static partial Regex Progress();
 
-    public static async Task RunAsync()
+    /// <summary>Measures.</summary>
+    /// <param name="gateway">The usage-gateway to measure: a published one, as it is delivered; null: the one that was built.</param>
+    public static async Task RunAsync(string? gateway)
     {
         // Short, because the path of a Unix socket may have 107 bytes.
         var folder = Directory.CreateTempSubdirectory("ub-").FullName;
         try
         {
-            await MeasureAsync(folder);
+            await MeasureAsync(folder, gateway ?? Program("UsageBilling.Edge", "usage-gateway"));
         }
         finally
         {
@@ -40,7 +42,7 @@ internal static partial class GatewayMemoryBenchmark
         }
     }
 
-    private static async Task MeasureAsync(string folder)
+    private static async Task MeasureAsync(string folder, string program)
     {
         var (http, plain, tls, modbus) = (FreePort(), FreePort(), FreePort(), FreePort());
         await WriteAsync(folder, modbus);
@@ -54,14 +56,14 @@ internal static partial class GatewayMemoryBenchmark
         await UntilAsync(site, () => Task.FromResult(File.Exists(Path.Combine(folder, "site.sock"))));
         var token = (await Child.RunAsync("enroll", Program("UsageBilling.Cloud", "usage-cloud"), ["enroll", "bench", "--state", cloudState], null, null, default)).Trim().Split('\n')[^1].Trim();
         var configuration = Path.Combine(folder, "gateway.yaml");
-        await Child.RunAsync("enroll", Program("UsageBilling.Edge", "usage-gateway"), ["enroll", "--config", configuration, "--cloud", $"http://127.0.0.1:{http}", "--token", token], null, null, default);
+        await Child.RunAsync("enroll", program, ["enroll", "--config", configuration, "--cloud", $"http://127.0.0.1:{http}", "--token", token], null, null, default);
 
         Console.WriteLine($"# Gateway memory\n\n{Machine.Date()}; {Machine.Describe()}; load average {Machine.Load()}\n");
         var last = "";
         var from = TimeProvider.System.GetUtcNow().UtcDateTime.Date.AddDays(-Days);
-        await using (var gateway = Child.Start("gateway", Program("UsageBilling.Edge", "usage-gateway"),
+        await using (var gateway = Child.Start("gateway", program,
             ["run", "--config", configuration, "--simulation", $"unix:{Path.Combine(folder, "site.sock")}", "--simulate-from", from.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)],
-            Path.Combine(folder, "gateway.log"), onLine: line => last = line.StartsWith("progress", StringComparison.Ordinal) ? line : last))
+            Path.Combine(folder, "gateway.log"), UnitEnvironment(), onLine: line => last = line.StartsWith("progress", StringComparison.Ordinal) ? line : last))
         {
             await UntilAsync(gateway, () => Task.FromResult(Progress().Match(last) is { Success: true } p && p.Groups[1].Value == p.Groups[2].Value));
             var progress = Progress().Match(last);
@@ -87,6 +89,14 @@ internal static partial class GatewayMemoryBenchmark
                 """));
         }
     }
+
+    /// <summary>What the systemd unit gives the program, so that what is measured is what is delivered.</summary>
+    private static Dictionary<string, string> UnitEnvironment() =>
+        File.ReadLines(Path.Combine(SharedCases.RepositoryRoot, "deploy", "usage-gateway.service"))
+            .Where(l => l.StartsWith("Environment=", StringComparison.Ordinal))
+            .SelectMany(l => l["Environment=".Length..].Split(' '))
+            .Select(v => v.Split('=', 2))
+            .ToDictionary(v => v[0], v => v[1]);
 
     private static async Task WriteAsync(string folder, int modbus)
     {

@@ -11,12 +11,15 @@ switch (args)
         await IngestBenchmark.RunAsync(int.Parse(load, CultureInfo.InvariantCulture));
         return 0;
     case ["gateway-memory"]:
-        await GatewayMemoryBenchmark.RunAsync();
+        await GatewayMemoryBenchmark.RunAsync(null);
+        return 0;
+    case ["gateway-memory", var gateway]:
+        await GatewayMemoryBenchmark.RunAsync(gateway);
         return 0;
     case ["rating"]:
         RatingBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory | rating");
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory [PROGRAM] | rating");
         return 2;
 }

@@ -29,7 +29,7 @@ internal sealed class DirtyRegisters
         var windows = new List<DirtyWindow>(_windows);
         foreach (var (register, instants) in _changes)
         {
-            instants.Sort();
+            SortUnlessRising(instants);
             var first = instants[0];
             for (var i = 0; i < instants.Count; i++)
             {
@@ -42,6 +42,18 @@ internal sealed class DirtyRegisters
         }
 
         return windows;
+    }
+
+    private static void SortUnlessRising(List<Instant> instants)
+    {
+        for (var i = 1; i < instants.Count; i++)
+        {
+            if (instants[i] < instants[i - 1])
+            {
+                instants.Sort();
+                return;
+            }
+        }
     }
 }
 

@@ -14,6 +14,11 @@ public readonly record struct RegisterPoint(Instant At, long Value, ReadingQuali
     /// </summary>
     public static void SortDistinct(List<RegisterPoint> points)
     {
+        if (IsRising(points))
+        {
+            return; // as days come out of the store
+        }
+
         points.Sort((a, b) =>
             a.At != b.At ? a.At.CompareTo(b.At)
             : a.Quality != b.Quality ? a.Quality.CompareTo(b.Quality)
@@ -28,5 +33,18 @@ public readonly record struct RegisterPoint(Instant At, long Value, ReadingQuali
         }
 
         points.RemoveRange(kept, points.Count - kept);
+    }
+
+    private static bool IsRising(List<RegisterPoint> points)
+    {
+        for (var i = 1; i < points.Count; i++)
+        {
+            if (points[i].At <= points[i - 1].At)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

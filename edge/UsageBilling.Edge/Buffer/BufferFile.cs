@@ -139,6 +139,7 @@ internal sealed class BufferFile : IDisposable
 
     private static BufferFile OpenChecked(string data, string logFile, long limitBytes, Func<string, LogStream> openLog)
     {
+        PageCache.KeepSmall();
         var log = openLog(logFile);
         LiteEngine? engine = null;
         try
