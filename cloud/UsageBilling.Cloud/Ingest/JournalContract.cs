@@ -99,7 +99,7 @@ public static class Journal
             FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS p (gateway, stream, sequence, register, reason, detail, readings, parked_at)
             GROUP BY gateway, stream, sequence, register, reason
             ON CONFLICT (gateway, stream, sequence, register, reason)
-            DO UPDATE SET detail = EXCLUDED.detail, readings = EXCLUDED.readings, resolved_at = NULL
+            DO UPDATE SET detail = EXCLUDED.detail, readings = EXCLUDED.readings, resolved_at = NULL, retry = false
             """, connection);
         command.Parameters.Add(new() { Value = parked.Select(p => p.Gateway).ToArray() });
         command.Parameters.Add(new() { Value = parked.Select(p => p.Stream).ToArray() });
@@ -138,6 +138,31 @@ public static class Journal
         command.Parameters.Add(new() { Value = registers.Select(r => r.ToString()).ToArray() });
         command.Parameters.Add(new() { Value = reason });
         command.Parameters.Add(new() { Value = limit });
+        return await ReadBatchesAsync(command, cancellationToken);
+    }
+
+    /// <summary>Asks for another attempt at everything parked with this reason, because what it was parked for has gone. Returns how many rows.</summary>
+    public static async Task<int> RetryParkedAsync(NpgsqlConnection connection, string reason, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("UPDATE parked SET retry = true WHERE reason = $1 AND resolved_at IS NULL", connection) { Parameters = { new() { Value = reason } } };
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Takes up to <paramref name="limit"/> parked rows that another attempt was asked for, as <see cref="TakeParkedAsync"/> does.</summary>
+    public static async Task<ImmutableArray<JournalBatch>> TakeRetriedAsync(NpgsqlConnection connection, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"""
+            WITH open AS (
+              SELECT gateway, stream, sequence, register, reason FROM parked WHERE retry ORDER BY gateway, stream, sequence LIMIT $1 FOR UPDATE SKIP LOCKED),
+            taken AS (
+              UPDATE parked p SET resolved_at = statement_timestamp(), retry = false FROM open o
+              WHERE (p.gateway, p.stream, p.sequence, p.register, p.reason) = (o.gateway, o.stream, o.sequence, o.register, o.reason)
+              RETURNING p.gateway, p.stream, p.sequence)
+            SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind
+            FROM (SELECT DISTINCT gateway, stream, sequence FROM taken) t JOIN reading_batch b USING (gateway, stream, sequence)
+            WHERE {NotSetAside}
+            ORDER BY 1, 2, 3
+            """, connection) { Parameters = { new() { Value = limit } } };
         return await ReadBatchesAsync(command, cancellationToken);
     }
 

@@ -9,27 +9,24 @@ namespace UsageBilling.Cloud.Metering;
 /// <summary>Evidence of channels that deliveries feed, and their days computed from it. The caller holds the channels' locks.</summary>
 internal static class DeliveredDays
 {
+    private const string AddStatements = """
+         (channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at)
+        SELECT d.channel_id, d.day, $1, d.stated_at, d.hash, d.interval_minutes, d.quantities, d.qualities, $2
+        FROM unnest($3::uuid[], $4::date[], $5::timestamptz[], $6::bytea[], $7::smallint[], $8::bytea[], $9::bytea[])
+          AS d (channel_id, day, stated_at, hash, interval_minutes, quantities, qualities)
+        ON CONFLICT DO NOTHING
+        RETURNING channel_id, day
+        """;
+
     /// <summary>Adds statements and returns the days of those that were not there.</summary>
-    public static async Task<List<(ChannelId Channel, LocalDate Day)>> AddAsync(
-        NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken)
-    {
-        var added = await connection.QueryAsync("""
-            INSERT INTO delivered_day (channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at)
-            SELECT d.channel_id, d.day, $1, d.stated_at, d.hash, d.interval_minutes, d.quantities, d.qualities, $2
-            FROM unnest($3::uuid[], $4::date[], $5::timestamptz[], $6::bytea[], $7::smallint[], $8::bytea[], $9::bytea[])
-              AS d (channel_id, day, stated_at, hash, interval_minutes, quantities, qualities)
-            ON CONFLICT DO NOTHING
-            RETURNING channel_id, day
-            """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, importId, now,
-            days.Select(d => d.Channel.Value).ToArray(),
-            days.Select(d => d.Day).ToArray(),
-            days.Select(d => d.StatedAt).ToArray(),
-            days.Select(d => d.Intervals.Hash().ToArray()).ToArray(),
-            days.Select(d => (short)d.Intervals.IntervalMinutes).ToArray(),
-            days.Select(d => d.Intervals.PackQuantities()).ToArray(),
-            days.Select(d => d.Intervals.PackQualities()).ToArray());
-        return added;
-    }
+    public static Task<List<(ChannelId Channel, LocalDate Day)>> AddAsync(
+        NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken) =>
+        AddAsync(connection, "INSERT INTO delivered_day" + AddStatements, importId, days, now, cancellationToken);
+
+    /// <summary>Sets statements aside that are older than what is kept.</summary>
+    public static Task<List<(ChannelId Channel, LocalDate Day)>> ParkAsync(
+        NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken) =>
+        AddAsync(connection, "INSERT INTO delivered_parked" + AddStatements, importId, days, now, cancellationToken);
 
     /// <summary>Adds totals and returns those that were not there.</summary>
     public static Task<List<(ChannelId Channel, Instant From, Instant To)>> AddAsync(
@@ -77,4 +74,15 @@ internal static class DeliveredDays
             spans.Select(s => s.Channel.Value).ToArray(), spans.Select(s => s.First).ToArray(), spans.Select(s => s.End).ToArray());
         return rows.GroupBy(r => r.Channel).ToDictionary(g => g.Key, g => g.Select(r => r.Total).ToArray());
     }
+
+    private static async Task<List<(ChannelId Channel, LocalDate Day)>> AddAsync(
+        NpgsqlConnection connection, string insert, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken) =>
+        days.Count == 0 ? [] : await connection.QueryAsync(insert, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, importId, now,
+            days.Select(d => d.Channel.Value).ToArray(),
+            days.Select(d => d.Day).ToArray(),
+            days.Select(d => d.StatedAt).ToArray(),
+            days.Select(d => d.Intervals.Hash().ToArray()).ToArray(),
+            days.Select(d => (short)d.Intervals.IntervalMinutes).ToArray(),
+            days.Select(d => d.Intervals.PackQuantities()).ToArray(),
+            days.Select(d => d.Intervals.PackQualities()).ToArray());
 }

@@ -9,7 +9,7 @@ namespace UsageBilling.Cloud.Metering;
 /// <summary>Intervals that a file or another system states for one UTC day of a channel.</summary>
 /// <param name="Channel">A channel registered with <see cref="ChannelFeed.Deliveries"/>.</param>
 /// <param name="Day">The UTC day.</param>
-/// <param name="Intervals">In the channel's exponent; a slot that was not delivered is missing, with quantity zero.</param>
+/// <param name="Intervals">In the channel's exponent; a slot that was not delivered in full is missing, with what is known of it. <see cref="GridAlignment"/> makes days of any intervals.</param>
 /// <param name="StatedAt">The update time that the source names; else when the file was first received, so that taking it twice says the same.</param>
 public sealed record DeliveredDay(ChannelId Channel, LocalDate Day, IntervalDay Intervals, Instant StatedAt);
 
@@ -26,7 +26,8 @@ public sealed record DeliveredTotal(ChannelId Channel, Instant From, Instant To,
 /// <param name="Statements">How many were delivered.</param>
 /// <param name="Added">How many of them had not been delivered before by this import.</param>
 /// <param name="DaysComputed">UTC days that were computed anew; a day's version rises only where it changed.</param>
-public readonly record struct DeliveryOutcome(int Statements, int Added, int DaysComputed);
+/// <param name="Parked">Statements of days older than what is kept: set aside, and taken up when more years are kept (<see cref="Retention"/>).</param>
+public readonly record struct DeliveryOutcome(int Statements, int Added, int DaysComputed, int Parked = 0);
 
 /// <summary>
 /// Takes deliveries as evidence and computes the days they touch, in the caller's transaction. Evidence is only added; the intervals of a day are a merge
@@ -34,21 +35,19 @@ public readonly record struct DeliveryOutcome(int Statements, int Added, int Day
 /// </summary>
 public static class ChannelDeliveries
 {
+    private static readonly Instant Earliest = Instant.FromUtc(1970, 1, 1, 0, 0);
+
     /// <summary>Delivers days, any channels. Large imports call this in pieces of a few thousand days, in order of channel and day, within one transaction or several.</summary>
-    /// <exception cref="MeteringConfigurationException">A channel is not registered or has another feed, a day is outside of what is kept, a slot both missing and not zero.</exception>
+    /// <exception cref="MeteringConfigurationException">A channel is not registered, has another feed, or a day lies in the future.</exception>
     public static async Task<DeliveryOutcome> DeliverAsync(
         NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken)
     {
-        await CheckAsync(connection, days.Select(d => (d.Channel, UtcDay.StartOf(d.Day), UtcDay.StartOf(d.Day.PlusDays(1)))), now, cancellationToken);
-        foreach (var day in days)
-        {
-            Registering.Check(HasOnlyZerosMissing(day.Intervals), $"channel {day.Channel}, {day.Day:uuuu-MM-dd}: a slot that was not delivered has a quantity");
-        }
-
-        var added = await DeliveredDays.AddAsync(connection, importId, days, now, cancellationToken);
+        var floor = UtcDay.Of(await CheckAsync(connection, days.Select(d => (d.Channel, UtcDay.StartOf(d.Day), UtcDay.StartOf(d.Day.PlusDays(1)))), now, cancellationToken));
+        var parked = await DeliveredDays.ParkAsync(connection, importId, [.. days.Where(d => d.Day < floor)], now, cancellationToken);
+        var added = await DeliveredDays.AddAsync(connection, importId, [.. days.Where(d => d.Day >= floor)], now, cancellationToken);
         var computed = await DeliveredDays.ComputeAsync(connection, added, cancellationToken);
         await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
-        return new DeliveryOutcome(days.Count, added.Count, computed.Count);
+        return new DeliveryOutcome(days.Count, added.Count + parked.Count, computed.Count, days.Count(d => d.Day < floor));
     }
 
     /// <summary>Delivers totals, any channels.</summary>
@@ -62,12 +61,12 @@ public static class ChannelDeliveries
             Registering.Check(total.Quality is >= IntervalQuality.Estimated and <= IntervalQuality.Measured, $"channel {total.Channel}, {total.From}: a total that is {total.Quality} says nothing");
         }
 
-        await CheckAsync(connection, totals.Select(t => (t.Channel, t.From, t.To)), now, cancellationToken);
+        var floor = await CheckAsync(connection, totals.Select(t => (t.Channel, t.From, t.To)), now, cancellationToken);
         var added = await DeliveredDays.AddAsync(connection, importId, totals, now, cancellationToken);
-        var days = added.SelectMany(a => UtcDays(a.From, a.To).Select(d => (a.Channel, Day: d))).Distinct().ToArray();
+        var days = added.SelectMany(a => UtcDays(Instant.Max(a.From, floor), a.To).Select(d => (a.Channel, Day: d))).Distinct().ToArray();
         var computed = await DeliveredDays.ComputeAsync(connection, days, cancellationToken);
         await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
-        return new DeliveryOutcome(totals.Count, added.Count, computed.Count);
+        return new DeliveryOutcome(totals.Count, added.Count, computed.Count, totals.Count(t => t.From < floor));
     }
 
     private static IEnumerable<LocalDate> UtcDays(Instant from, Instant to)
@@ -78,28 +77,17 @@ public static class ChannelDeliveries
         }
     }
 
-    private static bool HasOnlyZerosMissing(IntervalDay day)
-    {
-        for (var slot = 0; slot < day.Slots; slot++)
-        {
-            if (day.Qualities[slot] == (byte)IntervalQuality.Missing && day.Quantities[slot] != 0)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private static async Task CheckAsync(NpgsqlConnection connection, IEnumerable<(ChannelId Channel, Instant From, Instant To)> spans, Instant now, CancellationToken cancellationToken)
+    private static async Task<Instant> CheckAsync(NpgsqlConnection connection, IEnumerable<(ChannelId Channel, Instant From, Instant To)> spans, Instant now, CancellationToken cancellationToken)
     {
         var all = spans.ToArray();
         await MeasuredLayer.LockAsync(connection, [.. all.Select(s => s.Channel).Distinct()], ChannelFeed.Deliveries, cancellationToken);
-        var (floor, ceiling) = (Projection.Floor(now), UtcDay.StartOf(UtcDay.Of(now).PlusDays(2)));
+        var ceiling = UtcDay.StartOf(UtcDay.Of(now).PlusDays(2));
         foreach (var (channel, from, to) in all)
         {
-            Registering.Check(from >= floor, $"channel {channel}: data of {from} is older than what is kept, which begins at {floor}");
+            Registering.Check(from >= Earliest, $"channel {channel}: data of {from} is older than {Earliest}, before which no time is believed");
             Registering.Check(to <= ceiling, $"channel {channel}: data until {to} lies in the future");
         }
+
+        return await Retention.FloorAsync(connection, cancellationToken);
     }
 }

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
@@ -35,6 +36,41 @@ public static class DueDays
             RETURNING d.channel_id, d.day
             """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, purpose, channels.ToArray(), limit);
     }
+
+    /// <summary>Every channel's day is due, once a day; in pieces, so that nobody waits long for a channel.</summary>
+    internal static async Task AddEndedDayAsync(NpgsqlDataSource database, LocalDate day, Instant now, CancellationToken cancellationToken)
+    {
+        const int AtOnce = 5_000;
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        if ((await connection.QueryAsync("SELECT day FROM day_ended WHERE day >= $1 LIMIT 1", r => 0, cancellationToken, day)).Count > 0)
+        {
+            return;
+        }
+
+        var (after, more) = (Guid.Empty, true);
+        while (more)
+        {
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            var channels = await connection.QueryAsync(
+                "SELECT channel_id FROM channel WHERE channel_id > $1 ORDER BY channel_id LIMIT $2 FOR NO KEY UPDATE", r => r.GetGuid(0), cancellationToken, after, AtOnce);
+            await AddAsync(connection, [.. channels.Select(c => (new ChannelId(c), day))], now, cancellationToken);
+            (after, more) = (channels.LastOrDefault(), channels.Count == AtOnce);
+            if (!more)
+            {
+                await connection.ExecuteAsync("INSERT INTO day_ended (day, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken, day, now);
+            }
+
+            await transaction.CommitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>All days of channels that have ended, for those who read them from now on. The caller holds the channels' locks.</summary>
+    internal static Task AddEndedAsync(NpgsqlConnection connection, IEnumerable<ChannelId> channels, Instant now, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync("""
+            INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
+            SELECT channel_id, day, 'virtual', $3 FROM interval_day WHERE channel_id = ANY($1) AND day < $2
+            ON CONFLICT DO NOTHING
+            """, cancellationToken, channels.Select(c => c.Value).ToArray(), UtcDay.Of(now), now);
 
     /// <summary>Puts days into the lists. The caller holds the channels' locks.</summary>
     internal static async Task AddAsync(NpgsqlConnection connection, IReadOnlyCollection<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)

@@ -11,6 +11,8 @@ internal readonly record struct HistoryRequest(InstalledRegister Terms, LocalDat
 /// <summary>Loads histories over days, each with the point before the first day and the point after the last.</summary>
 internal sealed class HistoryLoader(RegisterDayStore store, SegmentStore segments, Instant now)
 {
+    private Instant? _dropped;
+
     public async Task<List<RegisterHistory>> LoadAsync(IReadOnlyList<HistoryRequest> requests, CancellationToken cancellationToken)
     {
         await segments.LoadAsync(requests.Select(r => r.Terms.Register), cancellationToken);
@@ -34,6 +36,11 @@ internal sealed class HistoryLoader(RegisterDayStore store, SegmentStore segment
             }
 
             await store.LoadAsync(searched.SelectMany(i => new[] { before[i], after[i] }.OfType<LocalDate>().Select(d => (requests[i].Terms.Register, d))), cancellationToken);
+        }
+
+        if (searched.Any(i => before[i] is null))
+        {
+            _dropped = await store.DroppedBeforeAsync(cancellationToken);
         }
 
         return [.. requests.Select((request, i) => Derive(request, before[i], after[i], Array.BinarySearch(searched, i) >= 0))];
@@ -66,7 +73,9 @@ internal sealed class HistoryLoader(RegisterDayStore store, SegmentStore segment
         var points = store.Points(terms.Register, first, last, new[] { before, after }.OfType<LocalDate>().Where(d => d < first || d > last));
         var earliest = before < first ? before.Value : first;
         var latest = after > last ? after.Value : last;
-        var fromStart = terms.From >= UtcDay.StartOf(earliest) || (searched && before is null);
+        // Where years were dropped, the first points that are left are not the installation's.
+        var cutOff = searched && before is null && terms.From < _dropped;
+        var fromStart = terms.From >= UtcDay.StartOf(earliest) || (searched && before is null && !cutOff);
         var toEnd = terms.To < UtcDay.StartOf(latest.PlusDays(1)) || (searched && after is null) || IsTheLast(last);
         var usable = terms.Select(points, fromStart, toEnd);
         if (fromStart || usable.Count == 0)
@@ -74,8 +83,13 @@ internal sealed class HistoryLoader(RegisterDayStore store, SegmentStore segment
             return RegisterHistory.Derive(terms, points, null, toEnd);
         }
 
-        var resume = segments.InForce(terms, usable[0].At)
-            ?? throw new InvalidOperationException($"register {terms.Register} has points since {terms.From} and no segment in force at {usable[0].At}");
+        var resume = segments.InForce(terms, usable[0].At);
+        if (resume is null && cutOff)
+        {
+            return RegisterHistory.Derive(terms, points, null, toEnd);
+        }
+
+        _ = resume ?? throw new InvalidOperationException($"register {terms.Register} has points since {terms.From} and no segment in force at {usable[0].At}");
         return RegisterHistory.Derive(terms, points, resume, toEnd);
     }
 }

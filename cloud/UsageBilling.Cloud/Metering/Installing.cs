@@ -76,7 +76,8 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
             """, cancellationToken, register.Id.Value, wanted.From, wanted.Channel.Id.Value, wanted.StartRegister, (short)wanted.Digits,
             wanted.Multiplier.Numerator, wanted.Multiplier.Denominator, wanted.MaxAdvancePerHour);
         var until = now > wanted.From ? now + Duration.FromDays(1) : wanted.From;
-        dirty.AddSpan(register.Id, wanted.From > Projection.Floor(now) ? wanted.From : Projection.Floor(now), until);
+        var floor = await Retention.FloorAsync(connection, cancellationToken);
+        dirty.AddSpan(register.Id, wanted.From > floor ? wanted.From : floor, until > floor ? until : floor);
 
         // The register before it no longer ends the channel.
         foreach (var (id, to) in await connection.QueryAsync("""
@@ -102,7 +103,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
         Registering.Check(channel!.Feed == ChannelFeed.Registers, channel.Feed.Refusal(wanted.Channel, ChannelFeed.Registers));
         foreach (var interval in await connection.QueryAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value))
         {
-            Registering.CheckZone(channel.Zone, interval, now);
+            await Registering.CheckZoneAsync(connection, channel.Zone, interval, now, cancellationToken);
         }
 
         try

@@ -97,6 +97,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
     private static async Task<RebuiltRegisters> RebuildAsync(NpgsqlConnection connection, Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
     {
         var rebuilt = new RebuiltRegisters(registers);
+        var floor = await Retention.FloorAsync(connection, cancellationToken);
         var byKey = registers.Values.ToDictionary(r => r.Key);
         var unprojectable = await Journal.ReadParkedBatchesAsync(connection, Route.Unprojectable, cancellationToken);
         await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
@@ -110,8 +111,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
             {
                 if (byKey.TryGetValue(reading.Register, out var register))
                 {
-                    // The floor of that time: what was taken then is not wrong because years have passed.
-                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, Projection.Floor(journal.ReceivedAt)));
+                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, floor));
                 }
             }
         }

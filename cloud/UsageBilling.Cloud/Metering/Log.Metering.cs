@@ -13,4 +13,7 @@ internal static partial class Log
 
     [LoggerMessage(2003, LogLevel.Information, "{Batches} parked batches were taken up again")]
     public static partial void ParkedReplayed(this ILogger log, int batches);
+
+    [LoggerMessage(2004, LogLevel.Warning, "Computing virtual channels was interrupted and goes on where it stood")]
+    public static partial void DerivedDaysInterrupted(this ILogger log, Exception error);
 }

@@ -83,6 +83,7 @@ public static class MeasuredLayer
         {
             ChannelFeed.Registers => RegisterIntervals.ComputeAsync(connection, days, now, cancellationToken),
             ChannelFeed.Deliveries => DeliveredDays.ComputeAsync(connection, days, cancellationToken),
+            ChannelFeed.Virtual => VirtualDays.ComputeAsync(connection, days, cancellationToken),
             _ => throw new InvalidOperationException($"nothing computes days of feed {feed} yet"),
         };
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Ingest;
@@ -127,18 +128,23 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
         var since = time.GetCurrentInstant() - LongestTransaction;
         var recent = await connection.QueryAsync("SELECT manufacturer, serial, obis FROM register WHERE registered_at > $1", r =>
             new RegisterKey(r.GetString(0), r.GetString(1), ObisCode.Parse(r.GetString(2))), cancellationToken, since);
-        var limit = MostParked;
-        while (recent.Count > 0 && limit > 0)
+        for (var limit = MostParked; recent.Count > 0 && limit > 0;)
         {
-            limit = await ReplayAsync(connection, recent, limit, cancellationToken);
+            limit = await ReplayAsync(connection, (l, c) => Journal.TakeParkedAsync(connection, recent, Route.UnknownRegister, l, c), limit, cancellationToken);
+        }
+
+        for (var limit = MostParked; limit > 0;)
+        {
+            limit = await ReplayAsync(connection, (l, c) => Journal.TakeRetriedAsync(connection, l, c), limit, cancellationToken);
         }
     }
 
     /// <summary>Takes up to <paramref name="limit"/> parked groups; returns how many to take next, zero when there are none.</summary>
-    private async Task<int> ReplayAsync(NpgsqlConnection connection, List<RegisterKey> registers, int limit, CancellationToken cancellationToken)
+    private async Task<int> ReplayAsync(
+        NpgsqlConnection connection, Func<int, CancellationToken, Task<ImmutableArray<JournalBatch>>> take, int limit, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var batches = await Journal.TakeParkedAsync(connection, registers, Route.UnknownRegister, limit, cancellationToken);
+        var batches = await take(limit, cancellationToken);
         if (batches.IsEmpty)
         {
             return 0;
@@ -178,6 +184,7 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
             return;
         }
 
+        await Retention.UpkeepAsync(database, now, cancellationToken);
         await Partitions.EnsureAsync(database, now, cancellationToken);
         _partitionsMade = now;
     }

@@ -19,5 +19,6 @@ internal static class MeteringRegistration
     {
         builder.Services.TryAddSingleton<CommitSignal>();
         builder.Services.AddHostedService<MeteringProjector>();
+        builder.Services.AddHostedService<DerivedDays>();
     }
 }

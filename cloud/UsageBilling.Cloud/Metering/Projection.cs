@@ -17,9 +17,6 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
     private readonly RegisterDayStore _store = new(connection);
     private readonly List<ParkedReadings> _parked = [];
 
-    /// <summary>First instant of data that is kept.</summary>
-    public static Instant Floor(Instant now) => UtcDay.StartOf(new LocalDate(now.InUtc().Year - Partitions.YearsKept, 1, 1));
-
     /// <summary>Applies batches and returns what must be parked.</summary>
     public async Task<IReadOnlyList<ParkedReadings>> ApplyAsync(IReadOnlyList<JournalBatch> batches, CancellationToken cancellationToken)
     {
@@ -39,7 +36,7 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         }
 
         var registers = await RegisterCatalog.LockAsync(connection, ids.Values, cancellationToken);
-        var routed = RouteAll(decoded, ids, registers);
+        var routed = RouteAll(decoded, ids, registers, await Retention.FloorAsync(connection, cancellationToken));
         await _store.LoadAsync(Surroundings(routed), cancellationToken);
         var dirty = Merge(routed);
         var reads = routed.Where(r => r.Route.Read is not null).Select(r => (r.Register.Id, r.Route.Read!.Value, "off-boundary", r.Source)).ToArray();
@@ -72,9 +69,8 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
     }
 
     private List<RoutedReading> RouteAll(
-        List<(JournalBatch Journal, ReadingBatch Batch)> decoded, Dictionary<RegisterKey, RegisterId> ids, Dictionary<RegisterId, KnownRegister> registers)
+        List<(JournalBatch Journal, ReadingBatch Batch)> decoded, Dictionary<RegisterKey, RegisterId> ids, Dictionary<RegisterId, KnownRegister> registers, Instant floor)
     {
-        var floor = Floor(now);
         var routed = new List<RoutedReading>();
         var refusals = new Dictionary<(RegisterKey, string), (int Count, string Detail)>();
         foreach (var (journal, batch) in decoded)

@@ -10,18 +10,27 @@ internal readonly record struct Route(GridPlace? Place, RegisterSlot Slot, Regis
 {
     public const string UnknownRegister = "unknown-register";
     public const string ImplausibleTime = "implausible-time";
+    public const string OlderThanKept = "older-than-kept";
     public const string ImplausibleValue = "implausible-value";
     public const string WrongScale = "wrong-scale";
     public const string BeyondDisplay = "beyond-display";
     public const string Unparseable = "unparseable";
     public const string Unprojectable = "unprojectable";
 
+    /// <summary>A clock that says less was never set.</summary>
+    private static readonly Instant Earliest = Instant.FromUtc(2000, 1, 1, 0, 0);
+
     /// <summary>Decided from the reading, its register and when its batch was received, so projection and verification agree.</summary>
     public static Route Of(Reading reading, KnownRegister register, Instant receivedAt, Instant floor)
     {
-        if (reading.At < floor || reading.At > receivedAt + Duration.FromDays(1))
+        if (reading.At < Earliest || reading.At > receivedAt + Duration.FromDays(1))
         {
-            return Refuse(ImplausibleTime, $"{reading.At} is not between {floor} and a day after {receivedAt}, when it was received");
+            return Refuse(ImplausibleTime, $"{reading.At} is not between {Earliest} and a day after {receivedAt}, when it was received");
+        }
+
+        if (reading.At < floor)
+        {
+            return Refuse(OlderThanKept, $"{reading.At} is older than what is kept, which begins at {floor}; keep more years, and it is taken up");
         }
 
         if (ToScale(reading.Value, reading.Scale, register.Scale) is not { } value)

@@ -124,6 +124,9 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
         return [.. added.Select(a => (a.Id, a.Point.At))];
     }
 
+    /// <summary>See <see cref="Retention"/>.</summary>
+    public Task<Instant?> DroppedBeforeAsync(CancellationToken cancellationToken) => Retention.DroppedBeforeAsync(connection, cancellationToken);
+
     /// <summary>True when something was read on a day that is loaded.</summary>
     public bool HasPoints(RegisterId register, LocalDate day) => _days[(register, day)] is not null || _reads[(register, day)] is not null;
 

@@ -73,7 +73,7 @@ internal static class Registering
             SELECT DISTINCT c.zone FROM installation i JOIN channel c ON c.channel_id = i.channel_id WHERE i.register_id = $1
             """, r => r.GetString(0), cancellationToken, register.Id.Value))
         {
-            CheckZone(zone, intervalMinutes, now);
+            await CheckZoneAsync(connection, zone, intervalMinutes, now, cancellationToken);
         }
 
         await connection.ExecuteAsync("INSERT INTO register_interval (register_id, from_day, interval_minutes) VALUES ($1, $2, $3)", cancellationToken, register.Id.Value, fromDay, (short)intervalMinutes);
@@ -81,9 +81,9 @@ internal static class Registering
     }
 
     /// <summary>The interval must divide every offset that the zone has, from the oldest data kept to what its rules foresee.</summary>
-    public static void CheckZone(string zone, int intervalMinutes, Instant now)
+    public static async Task CheckZoneAsync(NpgsqlConnection connection, string zone, int intervalMinutes, Instant now, CancellationToken cancellationToken)
     {
-        var problem = ZoneRule.Problem(DateTimeZoneProviders.Tzdb[zone], intervalMinutes, Projection.Floor(now), now + Duration.FromDays(366));
+        var problem = ZoneRule.Problem(DateTimeZoneProviders.Tzdb[zone], intervalMinutes, await Retention.FloorAsync(connection, cancellationToken), now + Duration.FromDays(366));
         Check(problem is null, problem ?? "");
     }
 
