@@ -20,6 +20,11 @@ public enum TaxStatus
     OutOfScope,
 }
 
+/// <summary>A power-factor rule of a contract; a field that is null is the tariff's.</summary>
+/// <param name="Target">cos φ from which on nothing is due, 0.01 to 1.</param>
+/// <param name="PercentPerHundredth">Surcharge in percent for each hundredth below the target.</param>
+public sealed record PowerFactorRule(decimal? Target, decimal? PercentPerHundredth);
+
 /// <summary>What a contract adds to a tariff. Never part of the tariff document.</summary>
 public sealed record ContractParameters
 {
@@ -28,6 +33,9 @@ public sealed record ContractParameters
 
     /// <summary>Contracted capacity in kW, or null.</summary>
     public decimal? ContractedKilowatts { get; init; }
+
+    /// <summary>What the contract agrees on the power factor, in place of what the tariff's <c>power-factor</c> components say; null for nothing.</summary>
+    public PowerFactorRule? PowerFactor { get; init; }
 
     /// <summary>Customer's tax status. The default value is <see cref="TaxStatus.Standard"/>.</summary>
     public TaxStatus TaxStatus { get; init; }

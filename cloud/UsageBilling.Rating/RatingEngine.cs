@@ -31,10 +31,14 @@ public static class RatingEngine
     private static RatedPeriod RateChecked(RatingInput input, RatePlans plans)
     {
         var run = new RatingRun(input);
+        if (input.Tariffs.Length > 1)
+        {
+            run.Whole = new WholeBill(input.Profiles, [.. input.Tariffs.Select(span => Plan(input, span, plans))]);
+        }
+
         foreach (var span in input.Tariffs)
         {
-            var days = new LocalPeriod(span.From, span.To, input.Period.Zone);
-            var plan = plans.Segment(span.Tariff, days, input.AnchorDay, input.Contract.EventDays);
+            var plan = Plan(input, span, plans);
             var segment = new SegmentRun(run, span.Tariff, plan, UsageStreams.Scan(span.Tariff, plan, input.Profiles));
             foreach (var charge in span.Tariff.Ordered)
             {
@@ -44,6 +48,9 @@ public static class RatingEngine
 
         return Close(input, run);
     }
+
+    private static SegmentPlan Plan(RatingInput input, TariffSpan span, RatePlans plans) =>
+        plans.Segment(span.Tariff, new LocalPeriod(span.From, span.To, input.Period.Zone), input.AnchorDay, input.Contract.EventDays);
 
     private static RatedPeriod Close(RatingInput input, RatingRun run)
     {
@@ -82,6 +89,11 @@ public static class RatingEngine
         if (input.Tariffs.IsDefaultOrEmpty)
         {
             throw new RatingInputException("tariff", "no tariff was given");
+        }
+
+        if (input.Contract.PowerFactor is not null && !input.Tariffs.Any(span => span.Tariff.Charges.Any(charge => charge is PowerFactorCharge)))
+        {
+            throw new RatingInputException("powerFactor", $"the contract has a power-factor rule and {input.Tariffs[0].Tariff.Label} no power-factor component that would bill it; add one to the tariff or remove the rule");
         }
 
         var next = input.Period.From;

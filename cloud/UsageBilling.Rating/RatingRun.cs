@@ -1,4 +1,6 @@
 using NodaTime;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Protocols;
 using UsageBilling.Rating.Charges;
 using UsageBilling.Rating.Determinants;
 using UsageBilling.Rating.Tariffs;
@@ -13,6 +15,39 @@ internal sealed class RatingRun(RatingInput input)
     public List<ChargeLine> Lines { get; } = new(16);
 
     public RatingState State { get; set; } = input.Contract.Opening;
+
+    /// <summary>Set where several tariff versions share the bill; one version's own streams say the same otherwise.</summary>
+    public WholeBill? Whole { get; set; }
+}
+
+/// <summary>
+/// What is judged on the bill as a whole although several tariff versions price it: the use a day that a tax rate depends on.
+/// </summary>
+internal sealed class WholeBill(IReadOnlyList<LoadProfile> profiles, IReadOnlyList<SegmentPlan> plans)
+{
+    private readonly decimal _days = plans.Sum(plan => plan.Days);
+
+    public decimal Days => _days;
+
+    /// <summary>All that was used over the bill, in the measurand's base units; null when it was not metered.</summary>
+    public decimal? Use(Measurand measurand)
+    {
+        if (UsageStreams.Combine(profiles, measurand) is not { } profile)
+        {
+            return null;
+        }
+
+        var sum = 0m;
+        foreach (var plan in plans)
+        {
+            foreach (var quantity in UsageStreams.Slice(profile, plan, measurand).Span)
+            {
+                sum += quantity;
+            }
+        }
+
+        return sum * BilledUnit.Scale(1, profile.Exponent);
+    }
 }
 
 /// <summary>One tariff version's part of a period while it is rated: what components may ask, and where they put their lines.</summary>
@@ -85,7 +120,7 @@ internal sealed class SegmentRun
 
         return optional
             ? null
-            : throw new RatingInputException("usage", $"{Tariff.Label} bills {Measure.NameOf(Tariff.Streams[reference.Stream].Spec.Measurand)}, but no such usage was given");
+            : throw new RatingInputException("usage", $"{Tariff.Label} bills {Measure.NameOf(Tariff.Streams[reference.Stream].Spec.Measurand)}, but no such usage was given{(Tariff.Streams[reference.Stream].Spec.Measurand == ApparentEnergy.Measurand ? " (nor import and reactive, from which it follows)" : string.Empty)}");
     }
 
     public void Add(Charge charge, LineLabel label, decimal quantity, decimal price, decimal priceBase, LineTrace? trace = null) =>
@@ -140,6 +175,11 @@ internal sealed class SegmentRun
     private decimal UsePerDay(TaxClass taxClass)
     {
         var stream = Stream(taxClass.Stream, false)!;
+        if (Run.Whole is { } whole && whole.Use(taxClass.Measurand!.Value) is { } use)
+        {
+            return whole.Days == 0m ? 0m : use / taxClass.BaseUnits / whole.Days;
+        }
+
         return Plan.Days == 0m ? 0m : BilledUnit.Scale(stream.Total(), stream.Exponent) / taxClass.BaseUnits / Plan.Days;
     }
 }

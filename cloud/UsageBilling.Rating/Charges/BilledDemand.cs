@@ -12,9 +12,11 @@ internal sealed class BilledDemand
 {
     private readonly string? _component;
     private readonly StreamRef _stream;
+    private readonly bool _perDay;
 
-    public BilledDemand(string? component, StreamRef stream)
+    public BilledDemand(string? component, StreamRef stream, bool perDay = false)
     {
+        _perDay = perDay;
         _component = component;
         _stream = stream;
     }
@@ -34,16 +36,16 @@ internal sealed class BilledDemand
         return needed ? Of(context.Binder, component) : null;
     }
 
-    public static BilledDemand Of(StreamBinder binder, string? component) =>
-        new(component, component is null ? binder.Bind(new StreamSpec(new Measurand(Quantity.ActiveEnergy, Direction.Import), 0, false), null, monthly: true) : default);
+    public static BilledDemand Of(StreamBinder binder, string? component, bool perDay = false) =>
+        new(component, component is null ? binder.Bind(new StreamSpec(new Measurand(Quantity.ActiveEnergy, Direction.Import), 0, false), null, monthly: true) : default, perDay);
 
-    /// <summary>Kilowatts times months over the part of the period.</summary>
+    /// <summary>Kilowatts times months (or days) over the part of the period.</summary>
     public decimal Of(SegmentRun segment)
     {
         var sum = 0m;
         for (var part = 0; part < segment.Plan.PartStarts.Count; part++)
         {
-            sum += segment.Plan.PartMonths[part] * (_component is null ? Peak(segment, part) : segment.BilledDemand(_component, part));
+            sum += (_perDay ? segment.Plan.PartDays[part] : segment.Plan.PartMonths[part]) * (_component is null ? Peak(segment, part) : segment.BilledDemand(_component, part));
         }
 
         return sum;

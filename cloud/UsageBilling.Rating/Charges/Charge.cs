@@ -63,6 +63,9 @@ internal sealed record ChargeHead(string Id, string Description, ChargeKind Kind
 /// <summary>What a component may refer to while it is read.</summary>
 internal sealed record ChargeContext(TariffCalendar Calendar, TaxRules Tax, StreamBinder Binder, Currency Currency, HashSet<string> Ids, TierAllocation? Allocation)
 {
+    /// <summary>Components that keep something from bill to bill; true for money, false for kWh.</summary>
+    public Dictionary<string, bool> Accounts { get; } = new(StringComparer.Ordinal);
+
     public ChargeHead Head(StrictObject item, ChargeKind kind)
     {
         var id = item.RequiredText("id", "energy");

@@ -16,10 +16,12 @@ public sealed class CoincidentCharge : Charge
     private readonly PriceLadder _ladder;
     private readonly LineLabel _label;
     private readonly string _source;
+    private readonly CoincidentPeriod? _period;
 
-    internal CoincidentCharge(ChargeHead head, StreamBinder binder, string group, PriceLadder ladder, string source)
+    internal CoincidentCharge(ChargeHead head, StreamBinder binder, string group, PriceLadder ladder, string source, CoincidentPeriod? period = null)
         : base(head)
     {
+        _period = period;
         _stream = binder.Bind(new StreamSpec(new Measurand(Quantity.ActiveEnergy, Direction.Import), 60, Rolling: false, Coarser: true), null);
         _group = group;
         _ladder = ladder;
@@ -48,7 +50,7 @@ public sealed class CoincidentCharge : Charge
         (decimal Kilowatts, Instant At)? best = null;
         foreach (var hour in hours)
         {
-            if (stream.At(hour) is { } value && BilledUnit.Scale(value, stream.Exponent - 3) * stream.PerHour is var kilowatts && (best is null || kilowatts > best.Value.Kilowatts))
+            if ((_period is null || _period.Holds(hour.InZone(segment.Plan.Span.Zone).LocalDateTime)) && stream.At(hour) is { } value && BilledUnit.Scale(value, stream.Exponent - 3) * stream.PerHour is var kilowatts && (best is null || kilowatts > best.Value.Kilowatts))
             {
                 best = (kilowatts, hour);
             }
@@ -80,4 +82,10 @@ public sealed class CoincidentCharge : Charge
 
         public override IReadOnlyList<Determinant> Determinants(ChargeLine line) => [new Determinant("import.coincident.kW", kilowatts, Unit.Kilowatt, at)];
     }
+}
+
+/// <summary>A period of a schedule of twelve months by 24 local clock hours: peaks in other hours bear another price.</summary>
+internal sealed class CoincidentPeriod(int[][] schedule, int period)
+{
+    public bool Holds(LocalDateTime local) => schedule[local.Month - 1][local.Hour] == period;
 }

@@ -25,6 +25,7 @@ public sealed class CreditCharge : Charge
     {
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, ChargeKind.Credit));
+        context.Accounts[head.Id] = true;
         var of = ComponentSet.Read(item, context);
         item.Done();
         return item.Problems.Count > before ? null : new CreditCharge(head, of);

@@ -22,10 +22,12 @@ public sealed class DemandCharge : Charge
     private readonly bool _perDay;
     private readonly Unit _unit;
     private readonly bool _optional;
+    private readonly DemandPeriods _periods;
 
-    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback, string? billedBy = null, bool perDay = false, Unit? unit = null, bool optional = false)
+    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback, string? billedBy = null, bool perDay = false, Unit? unit = null, bool optional = false, DemandPeriods periods = default)
         : base(head)
     {
+        _periods = periods;
         _unit = unit ?? Unit.Kilowatt;
         _optional = optional;
         _billedBy = billedBy;
@@ -40,6 +42,9 @@ public sealed class DemandCharge : Charge
     }
 
     internal override string? BilledByComponent => _billedBy;
+
+    /// <summary>Whether earlier months count. The history then holds what such components look at, not other peaks.</summary>
+    internal bool LooksBack => _lookback is not null;
 
     internal static DemandCharge? Read(StrictObject item, ChargeContext context)
     {
@@ -58,7 +63,8 @@ public sealed class DemandCharge : Charge
         var minimum = item.Number("minimum", 0m) ?? 0m;
         var rounding = item.Child("round") is { IsObject: true } round ? QuantityRounding.Read(round) : QuantityRounding.None;
         var lookback = item.Child("lookback") is { IsObject: true } back ? DemandLookback.Read(back) : null;
-        var ladders = PriceList.Read(item, schedule);
+        var periods = DemandPeriods.Read(item, schedule);
+        var ladders = PriceList.Read(item, schedule, periods.Counts);
         var perDay = item.Choice("per", "month", "month", "day") == "day";
         var billedBy = item.Text("billedBy");
         if (billedBy is not null && !context.Ids.Contains(billedBy))
@@ -73,7 +79,7 @@ public sealed class DemandCharge : Charge
         }
 
         var stream = context.Binder.Bind(new StreamSpec(measurand, window, rolling), schedule, monthly: true);
-        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay, unit);
+        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay, unit, periods: periods);
     }
 
     internal override void Rate(SegmentRun segment)
@@ -88,7 +94,10 @@ public sealed class DemandCharge : Charge
         {
             for (var period = 0; period < _ladders.Length; period++)
             {
-                RatePeak(segment, stream, part, period);
+                if (_periods.Counts(period) && (!_periods.Single || period == Highest(stream, part)))
+                {
+                    RatePeak(segment, stream, part, period);
+                }
             }
         }
     }
@@ -105,7 +114,7 @@ public sealed class DemandCharge : Charge
         var own = _lookback?.OwnPeak(month, measured) ?? measured;
         var billed = _rounding.Apply(own);
         var (floor, floorReason) = Floor(segment, month, part);
-        if (_unit == Unit.Kilowatt)
+        if (_unit == Unit.Kilowatt && (LooksBack || !segment.Tariff.LooksBack))
         {
             segment.Run.State = segment.Run.State.WithDemand(month, measured);
         }
@@ -132,6 +141,21 @@ public sealed class DemandCharge : Charge
                 segment.Add(this, _labels[period][tier], kilowatts * months, ladder.Tiers[tier].Price, 1m, segment.Plan.PartStarts[part], segment.Plan.PartEnd(part), trace);
             }
         }
+    }
+
+    /// <summary>The period in which the highest demand of the month lies; the earliest of equals.</summary>
+    private int Highest(StreamResult stream, int part)
+    {
+        var (highest, best) = (-1, (Value: 0L, At: Instant.MinValue));
+        for (var period = 0; period < _ladders.Length; period++)
+        {
+            if (_periods.Counts(period) && stream.Peak(_stream, period, part) is { } peak && (highest < 0 || peak.Value > best.Value || (peak.Value == best.Value && peak.At < best.At)))
+            {
+                (highest, best) = (period, peak);
+            }
+        }
+
+        return highest;
     }
 
     private (decimal Kilowatts, string? Reason) Floor(SegmentRun segment, YearMonth month, int part)

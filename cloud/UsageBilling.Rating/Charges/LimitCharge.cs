@@ -5,7 +5,8 @@ namespace UsageBilling.Rating.Charges;
 
 /// <summary>
 /// The least or the most that a period costs: a line lifts or cuts the sum of the components it looks at. Per month it is
-/// prorated by the tariff's rule. JSON kinds <c>minimum</c> and <c>maximum</c>.
+/// prorated by the tariff's rule. A minimum "from zero" counts what is due to the customer as nothing, so that it is paid
+/// beside the minimum instead of being eaten by it. JSON kinds <c>minimum</c> and <c>maximum</c>.
 /// </summary>
 public sealed class LimitCharge : Charge
 {
@@ -13,11 +14,13 @@ public sealed class LimitCharge : Charge
     private readonly bool _minimum;
     private readonly LimitPer _per;
     private readonly ComponentSet _of;
+    private readonly bool _fromZero;
     private readonly LineLabel _label;
 
-    internal LimitCharge(ChargeHead head, decimal amount, bool minimum, LimitPer per, ComponentSet of)
+    internal LimitCharge(ChargeHead head, decimal amount, bool minimum, LimitPer per, ComponentSet of, bool fromZero = false)
         : base(head)
     {
+        _fromZero = fromZero;
         _amount = amount;
         _minimum = minimum;
         _per = per;
@@ -41,14 +44,16 @@ public sealed class LimitCharge : Charge
             _ => LimitPer.Month,
         };
         var of = ComponentSet.Read(item, context);
+        var fromZero = minimum && (item.Flag("fromZero") ?? false);
         item.Done();
-        return item.Problems.Count > before ? null : new LimitCharge(head, amount, minimum, per, of);
+        return item.Problems.Count > before ? null : new LimitCharge(head, amount, minimum, per, of, fromZero);
     }
 
     internal override void Rate(SegmentRun segment)
     {
         var key = $"billed:{Id}";
-        var sum = segment.Run.State[key] + _of.Sum(segment);
+        var part = _of.Sum(segment);
+        var sum = segment.Run.State[key] + (_fromZero ? Math.Max(0m, part) : part);
         if (_per is not (LimitPer.Year or LimitPer.Cycle))
         {
             Apply(segment, sum, _amount * (_per switch

@@ -5,7 +5,8 @@ namespace UsageBilling.Rating.Charges;
 /// <summary>The fields <c>price</c> (one for every period) and <c>prices</c> (one for each): a ladder a period, none missing.</summary>
 internal static class PriceList
 {
-    public static PriceLadder[] Read(StrictObject item, Schedule? schedule)
+    /// <summary>Reads the ladders. <paramref name="counts"/>: periods that are billed; others need no price and may have none.</summary>
+    public static PriceLadder[] Read(StrictObject item, Schedule? schedule, Func<int, bool>? counts = null)
     {
         if (item.Raw("price") is { } single)
         {
@@ -35,7 +36,11 @@ internal static class PriceList
         for (var period = 0; period < ladders.Length; period++)
         {
             var name = schedule.Periods[period];
-            if (prices.Raw(name) is { } value)
+            if (counts is not null && !counts(period))
+            {
+                ladders[period] = PriceLadder.Single(0m);
+            }
+            else if (prices.Raw(name) is { } value)
             {
                 ladders[period] = PriceLadder.Read(value, prices.At(name), item.Problems);
             }

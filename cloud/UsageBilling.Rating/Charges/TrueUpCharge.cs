@@ -5,18 +5,20 @@ namespace UsageBilling.Rating.Charges;
 
 /// <summary>
 /// Once a year what is kept is paid out and begins again at zero: kWh of net metering at a price (0 lets them lapse), or
-/// the money of a <see cref="CreditCarryCharge"/>. JSON kind <c>true-up</c>.
+/// the money of a <see cref="CreditCarryCharge"/>, which may lapse too. JSON kind <c>true-up</c>.
 /// </summary>
 public sealed class TrueUpCharge : Charge
 {
     private readonly string _account;
     private readonly int _month;
     private readonly decimal? _price;
+    private readonly bool _lapses;
     private readonly LineLabel _label;
 
-    internal TrueUpCharge(ChargeHead head, string account, int month, decimal? price)
+    internal TrueUpCharge(ChargeHead head, string account, int month, decimal? price, bool lapses = false)
         : base(head)
     {
+        _lapses = lapses;
         _account = account;
         _month = month;
         _price = price;
@@ -42,8 +44,22 @@ public sealed class TrueUpCharge : Charge
         }
 
         var price = item.Number("price", 0m);
+        var lapses = item.Flag("lapse") ?? false;
+        if (lapses && price is not null)
+        {
+            item.Report("lapse", "stands beside a price; remove one of them");
+        }
+        else if (context.Ids.Contains(account) && !context.Accounts.ContainsKey(account))
+        {
+            item.Report("account", $"\"{account}\" keeps nothing; name a usage component with \"net\", or a credit-carry or credit component");
+        }
+        else if (context.Accounts.TryGetValue(account, out var money) && !lapses && money == price is not null)
+        {
+            item.Report("price", money ? $"is not wanted: \"{account}\" keeps money; remove it" : $"is missing: \"{account}\" keeps kWh; give the price of one, or \"lapse\": true");
+        }
+
         item.Done();
-        return item.Problems.Count > before ? null : new TrueUpCharge(head, account, month ?? 12, price);
+        return item.Problems.Count > before ? null : new TrueUpCharge(head, account, month ?? 12, price, lapses);
     }
 
     internal override void Rate(SegmentRun segment)
@@ -53,31 +69,31 @@ public sealed class TrueUpCharge : Charge
             return;
         }
 
-        var state = segment.Run.State;
         if (_price is not { } price)
         {
             var key = CreditCarryCharge.Key(_account);
-            if (state[key] is var money and not 0m)
+            if (segment.Run.State[key] is var money and not 0m)
             {
-                segment.Add(this, _label, -1m, money, 1m);
-                segment.Run.State = state.With(key, 0m);
+                if (!_lapses)
+                {
+                    segment.Add(this, _label, -1m, money, 1m);
+                }
+
+                segment.Run.State = segment.Run.State.With(key, 0m);
+            }
+
+            if (_lapses)
+            {
+                NetMetering.Settle(segment, _account);
             }
 
             return;
         }
 
-        var excess = state[NetMetering.ExcessKey(_account)];
+        var excess = NetMetering.Settle(segment, _account);
         if (excess != 0m && price != 0m)
         {
             segment.Add(this, _label, -excess, price, 1m);
         }
-
-        state = state.With(NetMetering.ExcessKey(_account), 0m);
-        foreach (var key in state.Balances.Keys.Where(key => key.StartsWith(NetMetering.CreditPrefix(_account), StringComparison.Ordinal)).ToList())
-        {
-            state = state.With(key, 0m);
-        }
-
-        segment.Run.State = state;
     }
 }

@@ -66,17 +66,7 @@ internal sealed class UsageQuantity
         var divideBy = item.Number("divideBy", 0.000001m) ?? 1m;
         var free = item.Number("freeUnits", 0m) ?? 0m;
         var optional = item.Flag("optional") ?? false;
-        NetMetering? net = null;
-        if (item.Flag("net") == true)
-        {
-            if (measure != "import")
-            {
-                item.Report("net", "takes export off import; set \"measure\" to \"import\" or remove it");
-            }
-
-            net = new NetMetering(component, context.Binder, schedule);
-        }
-
+        var net = NetMetering.Read(item, context, component, measure, schedule);
         var stream = context.Binder.Bind(new StreamSpec(measurand, 0, false), schedule);
         return new UsageQuantity(stream, measure, unit, schedule, gas, rounding, divideBy, free, optional, net, component);
     }

@@ -10,6 +10,30 @@ internal static class ProfileSum
     /// <exception cref="RatingInputException">The profiles do not overlap.</exception>
     public static LoadProfile Of(LoadProfile a, LoadProfile b)
     {
+        var (minutes, exponent, start, length) = Common(a, b);
+        var sum = new long[length];
+        Add(sum, a, start, minutes, exponent);
+        Add(sum, b, start, minutes, exponent);
+        return new LoadProfile(a.Measurand, exponent, start, minutes, sum, ReadOnlyMemory<byte>.Empty);
+    }
+
+    /// <summary>Two profiles of different measurands on one grid: the same start, interval, length and exponent.</summary>
+    /// <exception cref="RatingInputException">The profiles do not overlap.</exception>
+    public static (LoadProfile A, LoadProfile B) OnOneGrid(LoadProfile a, LoadProfile b)
+    {
+        var (minutes, exponent, start, length) = Common(a, b);
+        LoadProfile Of(LoadProfile profile)
+        {
+            var quantities = new long[length];
+            Add(quantities, profile, start, minutes, exponent);
+            return new LoadProfile(profile.Measurand, exponent, start, minutes, quantities, ReadOnlyMemory<byte>.Empty);
+        }
+
+        return (Of(a), Of(b));
+    }
+
+    private static (int Minutes, int Exponent, Instant Start, int Length) Common(LoadProfile a, LoadProfile b)
+    {
         var minutes = CommonInterval(a.IntervalMinutes, b.IntervalMinutes);
         var exponent = Math.Min(a.Exponent, b.Exponent);
         var start = CeilingTo(Instant.Max(a.Start, b.Start), minutes);
@@ -17,13 +41,11 @@ internal static class ProfileSum
         var length = end <= start ? 0 : (int)((end - start).BclCompatibleTicks / (minutes * NodaConstants.TicksPerMinute));
         if (length == 0)
         {
-            throw new RatingInputException("usage", $"two meters of {Measure.NameOf(a.Measurand)} have no interval in common; give both over the whole period");
+            var what = a.Measurand == b.Measurand ? $"two meters of {Measure.NameOf(a.Measurand)}" : $"{Measure.NameOf(a.Measurand)} and {Measure.NameOf(b.Measurand)}";
+            throw new RatingInputException("usage", $"{what} have no interval in common; give both over the whole period");
         }
 
-        var sum = new long[length];
-        Add(sum, a, start, minutes, exponent);
-        Add(sum, b, start, minutes, exponent);
-        return new LoadProfile(a.Measurand, exponent, start, minutes, sum, ReadOnlyMemory<byte>.Empty);
+        return (minutes, exponent, start, length);
     }
 
     private static int CommonInterval(int a, int b)

@@ -15,9 +15,19 @@ internal static class UsageStreams
         var results = new StreamResult?[layouts.Length];
         for (var stream = 0; stream < layouts.Length; stream++)
         {
-            if (results[stream] is null && Combine(profiles, layouts[stream].Spec.Measurand) is { } profile)
+            if (results[stream] is not null)
             {
-                Scan(tariff, plan, profile, stream, results);
+                continue;
+            }
+
+            var measurand = layouts[stream].Spec.Measurand;
+            if (Combine(profiles, measurand) is { } profile)
+            {
+                Scan(tariff, plan, profile, null, stream, results);
+            }
+            else if (measurand == ApparentEnergy.Measurand && ApparentEnergy.PartsOf(profiles) is var (active, reactive))
+            {
+                Scan(tariff, plan, active, reactive, stream, results);
             }
         }
 
@@ -39,17 +49,19 @@ internal static class UsageStreams
         return found;
     }
 
-    private static void Scan(Tariff tariff, SegmentPlan plan, LoadProfile profile, int stream, StreamResult?[] results)
+    /// <summary>Scans a profile, or, where apparent energy is not metered, active and reactive energy on one grid as the sides of its triangle.</summary>
+    private static void Scan(Tariff tariff, SegmentPlan plan, LoadProfile profile, LoadProfile? reactive, int stream, StreamResult?[] results)
     {
         var spec = tariff.Streams[stream].Spec;
-        var data = Slice(profile, plan, spec.Measurand);
+        var data = Slice(profile, plan, profile.Measurand);
+        var side = reactive is null ? default : Slice(reactive, plan, reactive.Measurand);
         var interval = profile.IntervalMinutes;
         var window = spec.WindowMinutes;
         if (spec.Wants(interval))
         {
             // Windows as long as the interval are the intervals: one pass answers both.
             var runs = plan.Runs(stream, interval);
-            var shared = new StreamResult(runs, data, profile.Exponent, plan.Start, interval);
+            var shared = new StreamResult(runs, reactive is null ? data : ApparentEnergy.Of(data.Span, side.Span), profile.Exponent, plan.Start, interval);
             foreach (var (member, slotOffset) in tariff.SharedStreams(stream, interval))
             {
                 results[member] = shared.Shifted(slotOffset);
@@ -64,11 +76,17 @@ internal static class UsageStreams
         }
 
         var windows = DemandWindows.Make(data.Span, window / interval, spec.Rolling);
+        if (reactive is not null)
+        {
+            windows = ApparentEnergy.Of(windows, DemandWindows.Make(side.Span, window / interval, spec.Rolling));
+        }
+
         var step = spec.Rolling ? interval : window;
         results[stream] = new StreamResult(plan.Runs(stream, step), windows, profile.Exponent, plan.Start, window);
     }
 
-    private static ReadOnlyMemory<long> Slice(LoadProfile profile, SegmentPlan plan, Measurand measurand)
+    /// <summary>A profile's quantities over a part of the period.</summary>
+    public static ReadOnlyMemory<long> Slice(LoadProfile profile, SegmentPlan plan, Measurand measurand)
     {
         var name = Measure.NameOf(measurand);
         if (profile.Start > plan.Start || profile.End < plan.End)

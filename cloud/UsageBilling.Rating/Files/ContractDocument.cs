@@ -54,6 +54,7 @@ public static class ContractDocument
         var contract = new ContractParameters
         {
             ContractedKilowatts = contracted,
+            PowerFactor = ReadPowerFactor(item),
             TaxStatus = status,
             EventDays = ReadEvents(item),
             CoincidentHours = ReadHours(item),
@@ -62,6 +63,23 @@ public static class ContractDocument
         var urdb = ReadUrdb(item);
         item.Done();
         return (contract, urdb);
+    }
+
+    private static PowerFactorRule? ReadPowerFactor(StrictObject item)
+    {
+        if (item.Child("powerFactor") is not { IsObject: true } rule)
+        {
+            return null;
+        }
+
+        var read = new PowerFactorRule(rule.Number("target", 0.01m, 1m), rule.Number("percentPerHundredth", 0m, 100m));
+        if (read is (null, null) && rule.Problems.Count == 0)
+        {
+            rule.Report(null, "says nothing; give \"target\", \"percentPerHundredth\" or both, or remove it");
+        }
+
+        rule.Done();
+        return read;
     }
 
     private static EventDays ReadEvents(StrictObject item)
@@ -157,7 +175,17 @@ public static class ContractDocument
         var month = urdb.Whole("trueUpMonth", 1, 12);
         var price = urdb.Number("trueUpPrice", 0m) ?? 0m;
         var carry = urdb.Flag("carryCredit") ?? false;
+        UrdbMetering? metering = null;
+        if (urdb.Has("metering") && urdb.Choice("metering", string.Empty, [.. UrdbExport.Names.Select(known => known.Name)]) is { Length: > 0 } name)
+        {
+            metering = UrdbExport.Names.First(known => known.Name == name).Metering;
+        }
+
+        urdb.Ignore("metering");
+        var rollover = urdb.Flag("rollover") ?? false;
+        var sameMonth = urdb.Flag("sameMonth") ?? false;
+        var lapses = urdb.Flag("lapse") ?? false;
         urdb.Done();
-        return new UrdbOptions(null, month, price, carry);
+        return new UrdbOptions(null, month, price, carry, metering, rollover, sameMonth, lapses);
     }
 }

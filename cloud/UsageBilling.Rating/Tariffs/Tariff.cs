@@ -40,6 +40,7 @@ public sealed class Tariff
         Streams = streams;
         Label = $"{Code}@{Version}";
         Ordered = [.. charges.OrderBy(charge => charge.Phase)];
+        LooksBack = charges.OfType<DemandCharge>().Any(charge => charge.LooksBack);
         BillingDemands = [.. charges.Select(charge => charge.BilledByComponent).OfType<string>()];
     }
 
@@ -87,6 +88,9 @@ public sealed class Tariff
 
     /// <summary>Components whose billed demand others use.</summary>
     internal HashSet<string> BillingDemands { get; }
+
+    /// <summary>Whether demand of earlier months matters to a component.</summary>
+    internal bool LooksBack { get; }
 
     internal StreamLayout[] Streams { get; }
 

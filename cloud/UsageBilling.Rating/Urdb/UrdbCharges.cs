@@ -14,7 +14,11 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
     private static readonly BilledUnit KilowattHours = new(Unit.KilowattHour, 1_000m);
 
     private readonly List<Charge> _charges = [];
+    private const string BilledId = "billed-demand";
+
     private readonly List<Schedule> _schedules = [];
+    private UrdbRatchet? _ratchet;
+    private string? _billedBy;
 
     public StreamBinder Binder { get; } = new();
 
@@ -23,6 +27,7 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
     public IReadOnlyList<Charge> Read(JsonElement root)
     {
         ReadFixed();
+        ReadBilledDemand();
         ReadEnergy(root);
         ReadDemand();
         UrdbExtras.ReadReactive(fields, this);
@@ -34,6 +39,21 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
     public void Add(Charge charge) => _charges.Add(charge);
 
     public ChargeHead Head(string id, string description, ChargeKind kind) => new(id, description, kind, null, TaxClass.OutOfScope, currency);
+
+    /// <summary>The calculator's ratchet is a demand of its own, by which other charges are billed; it costs nothing itself.</summary>
+    private void ReadBilledDemand()
+    {
+        _ratchet = UrdbRatchet.Read(fields);
+        _billedBy = _ratchet is null ? null : BilledId;
+    }
+
+    private void AddBilledDemand(UrdbRatchet ratchet, Schedule? schedule, int window)
+    {
+        var stream = Binder.Bind(new StreamSpec(Import, window, Rolling: false, Coarser: true), schedule, monthly: true);
+        var count = schedule?.Periods.Count ?? 1;
+        var free = Enumerable.Repeat(PriceLadder.Single(0m), count).ToArray();
+        _charges.Insert(0, new DemandCharge(Head(BilledId, "Billed demand", ChargeKind.Demand), stream, schedule, free, ratchet.Minimum, QuantityRounding.None, ratchet.Lookback, periods: ratchet.Periods(count, included: true, single: false)));
+    }
 
     private void ReadFixed()
     {
@@ -63,7 +83,8 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
 
     private void ReadEnergy(JsonElement root)
     {
-        var rule = ReadExportRule();
+        options = UrdbExport.Read(fields, options);
+        fields.Item.Ignore(fields.Name("fueladjustmentsmonthly"));
         if (UrdbTiers.Read(fields, "energyratestructure", energy: true) is not { } tiers)
         {
             fields.Item.Ignore(fields.Name("energyweekdayschedule"));
@@ -82,47 +103,71 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
             return;
         }
 
-        var netBilling = rule is ExportRule.NetBilling or ExportRule.BuyAllSellAll || (rule is ExportRule.None && tiers.Sells);
-        var allocation = options.Allocation ?? (rule == ExportRule.NetBilling ? TierAllocation.Chronological : TierAllocation.Proportional);
-        var basis = tiers.Daily ? TierBasis.Day : TierBasis.Month;
-        var net = rule == ExportRule.NetMetering ? new NetMetering("energy", Binder, schedule) : null;
-        var bought = UsageQuantity.Of(Binder, Import, KilowattHours, schedule, net: net);
-        var demand = tiers.Buy.Any(ladder => ladder.PerKilowatt) ? BilledDemand.Of(Binder, null) : null;
-        Add(new UsageCharge(Head("energy", "Energy", ChargeKind.Energy), bought, [.. tiers.Buy], TierMode.Graduated, basis, allocation, 1m, 1, demand));
-        if (netBilling && tiers.Sells)
-        {
-            var sold = UsageQuantity.Of(Binder, Export, KilowattHours, schedule, optional: true);
-            Add(new UsageCharge(Head("export", "Energy fed into the grid", ChargeKind.Export), sold, [.. tiers.Sell], TierMode.Graduated, basis, allocation, 1m, -1, demand));
-            if (options.CarryCredit)
-            {
-                Add(new CreditCarryCharge(Head("export-credit", "Export credit", ChargeKind.Credit), new ComponentSet(["export"]), new ComponentSet(["energy"]), sameMonth: false));
-            }
-        }
-
-        if (options.TrueUpMonth is { } month && (net is not null || (netBilling && options.CarryCredit)))
-        {
-            var head = Head("true-up", "Settlement of export kept", ChargeKind.Credit);
-            Add(net is not null ? new TrueUpCharge(head, "energy", month, options.TrueUpPrice) : new TrueUpCharge(head, "export-credit", month, null));
-        }
+        AddEnergy(tiers, schedule, options.Metering);
+        ReadFuel();
     }
 
-    private ExportRule ReadExportRule()
+    /// <summary>A price of a kWh more (or less) for each month of the year.</summary>
+    private void ReadFuel()
     {
-        var text = fields.Text("dgrules");
-        switch (text?.ToUpperInvariant())
+        if (UrdbExtras.Numbers(fields, "fueladjustmentsmonthly", null) is not { } prices || prices.All(price => price == 0m))
         {
-            case null:
-                return ExportRule.None;
-            case "NET METERING":
-                return ExportRule.NetMetering;
-            case "NET BILLING INSTANTANEOUS" or "NET BILLING HOURLY" or "NET BILLING INSTANTANEOUS WITH $ CARRYOVER":
-                options = text.Contains('$', StringComparison.Ordinal) ? options with { CarryCredit = true } : options;
-                return ExportRule.NetBilling;
-            case "BUY ALL SELL ALL":
-                return ExportRule.BuyAllSellAll;
-            default:
-                fields.Report("dgrules", $"\"{text}\" cannot be honoured; known: Net Metering, Net Billing Instantaneous, Net Billing Hourly, Buy All Sell All");
-                return ExportRule.None;
+            return;
+        }
+
+        var months = UrdbCalendar.Months("fuel", [.. Enumerable.Range(0, 12)], 12);
+        _schedules.Add(months);
+        Add(new UsageCharge(Head("fuel", "Fuel adjustment", ChargeKind.Adjustment), UsageQuantity.Of(Binder, Import, KilowattHours, months), [.. prices.Select(PriceLadder.Single)], TierMode.Graduated, TierBasis.Month, TierAllocation.Proportional, 1m, 1, null));
+    }
+
+    private void AddEnergy(UrdbTiers tiers, Schedule? schedule, UrdbMetering? metering)
+    {
+        // Net billing and two meters follow time; net metering balances a whole month.
+        var inTime = metering is UrdbMetering.NetBilling or UrdbMetering.NetBillingCarry or UrdbMetering.BuyAllSellAll;
+        var allocation = options.Allocation ?? (inTime ? TierAllocation.Chronological : TierAllocation.Proportional);
+        var basis = tiers.Daily ? TierBasis.Day : TierBasis.Month;
+        var net = metering switch
+        {
+            UrdbMetering.NetMetering => new NetMetering("energy", Binder, schedule, NetRule.KeepEnergy),
+            UrdbMetering.NetMeteringMoney => new NetMetering("energy", Binder, schedule, NetRule.Money),
+            _ => null,
+        };
+        var bought = UsageQuantity.Of(Binder, Import, KilowattHours, schedule, net: net);
+        var demand = tiers.Buy.Any(ladder => ladder.PerKilowatt) ? BilledDemand.Of(Binder, _billedBy, tiers.DailyPerKw) : null;
+        Add(new UsageCharge(Head("energy", "Energy", ChargeKind.Energy), bought, [.. tiers.Buy], TierMode.Graduated, basis, allocation, 1m, 1, demand));
+        if (tiers.Sells && metering is not UrdbMetering.NetMetering)
+        {
+            var left = metering == UrdbMetering.NetMeteringMoney ? new NetMetering("export", Binder, schedule, NetRule.Money, ofExport: true) : null;
+            var sold = UsageQuantity.Of(Binder, Export, KilowattHours, schedule, optional: true, left);
+            Add(new UsageCharge(Head("export", "Energy fed into the grid", ChargeKind.Export), sold, [.. tiers.Sell], TierMode.Graduated, basis, allocation, 1m, -1, demand));
+        }
+
+        AddCredits(metering);
+    }
+
+    /// <summary>What export leaves over is kept, and settled once a year.</summary>
+    private void AddCredits(UrdbMetering? metering)
+    {
+        var kept = Head("export-credit", "Export credit", ChargeKind.Credit);
+        var trueUp = Head("true-up", "Settlement of export kept", ChargeKind.Credit);
+        var energy = new ComponentSet(["energy"]);
+        switch (metering)
+        {
+            case UrdbMetering.NetMetering when options.TrueUpMonth is { } month && options.Rollover:
+                Add(new CreditCarryCharge(kept, new ComponentSet([]), energy, sameMonth: true, new EnergyConversion("energy", month, options.TrueUpPrice)));
+                break;
+            case UrdbMetering.NetMetering when options.TrueUpMonth is { } month:
+                Add(new TrueUpCharge(trueUp, "energy", month, options.TrueUpPrice));
+                break;
+            case UrdbMetering.NetMeteringMoney or UrdbMetering.NetBillingCarry:
+                var sameMonth = metering == UrdbMetering.NetMeteringMoney || options.SameMonth;
+                Add(new CreditCarryCharge(kept, new ComponentSet(["export"]), energy, sameMonth));
+                if (options.TrueUpMonth is { } settled)
+                {
+                    Add(new TrueUpCharge(trueUp, "export-credit", settled, null, options.Lapses && metering == UrdbMetering.NetBillingCarry));
+                }
+
+                break;
         }
     }
 
@@ -163,10 +208,16 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
 
     private void ReadDemand()
     {
-        var perDay = PerDay("demandrateunit") | PerDay("demandunits") | PerDay("demandrateunits");
-        var flatPerDay = PerDay("flatdemandunit") | PerDay("flatdemandunits");
+        var unit = UrdbDemandUnit.Read(fields, "demandrateunit", "demandunits", "demandrateunits");
+        var flatUnit = UrdbDemandUnit.Read(fields, "flatdemandunit", "flatdemandunits");
         var window = ReadWindow();
         var lookback = UrdbExtras.ReadLookback(fields);
+        if (lookback is not null && _ratchet is not null)
+        {
+            fields.Report("demandratchet", "stands beside another ratchet or look-back; keep one of them");
+        }
+
+        var single = fields.Item.Flag(fields.Name("tou_demand_single_peak")) ?? false;
         var touTiers = UrdbTiers.Read(fields, "demandratestructure", energy: false);
         var touSchedule = touTiers is null ? null : ReadSchedule("demand", touTiers.Buy.Count, null);
         if (touTiers is null)
@@ -191,9 +242,14 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
             return;
         }
 
+        if (_ratchet is { } ratchet)
+        {
+            AddBilledDemand(ratchet, touSchedule, window);
+        }
+
         if (touTiers is not null)
         {
-            AddDemand("demand", "Demand", touTiers, touSchedule, window, lookback, perDay);
+            AddTimeOfUseDemand(touTiers, touSchedule, window, lookback, unit, single && touSchedule is not null);
         }
 
         if (flatTiers is not null)
@@ -204,16 +260,31 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
                 _schedules.Add(schedule);
             }
 
-            AddDemand("flat-demand", "Demand at any time", flatTiers, schedule, window, lookback, flatPerDay);
+            AddDemand("flat-demand", "Demand at any time", flatTiers, schedule, window, lookback, flatUnit, _billedBy, default);
         }
     }
 
-    private bool PerDay(string field) => fields.Unit("kW", [field], "kW", "kW daily") == "kW daily";
-
-    private void AddDemand(string id, string description, UrdbTiers tiers, Schedule? schedule, int window, DemandLookback? lookback, bool perDay)
+    /// <summary>Under a ratchet, periods that it includes are billed by the billed demand, the others by their own peaks.</summary>
+    private void AddTimeOfUseDemand(UrdbTiers tiers, Schedule? schedule, int window, DemandLookback? lookback, UrdbDemandUnit unit, bool single)
     {
-        var stream = Binder.Bind(new StreamSpec(Import, window, Rolling: false, Coarser: true), schedule, monthly: true);
-        Add(new DemandCharge(Head(id, description, ChargeKind.Demand), stream, schedule, [.. tiers.Buy], 0m, QuantityRounding.None, lookback, perDay: perDay));
+        var count = tiers.Buy.Count;
+        if (_ratchet is not { } ratchet || single)
+        {
+            AddDemand("demand", "Demand", tiers, schedule, window, lookback, unit, _billedBy, new DemandPeriods(null, single));
+            return;
+        }
+
+        AddDemand("demand", "Demand", tiers, schedule, window, lookback, unit, _billedBy, ratchet.Periods(count, included: true, single));
+        if (!ratchet.IncludesAll(count))
+        {
+            AddDemand("demand-other", "Demand", tiers, schedule, window, lookback, unit, null, ratchet.Periods(count, included: false, single));
+        }
+    }
+
+    private void AddDemand(string id, string description, UrdbTiers tiers, Schedule? schedule, int window, DemandLookback? lookback, UrdbDemandUnit unit, string? billedBy, DemandPeriods periods)
+    {
+        var stream = Binder.Bind(new StreamSpec(unit.Apparent ? ApparentEnergy.Measurand : Import, window, Rolling: false, Coarser: true), schedule, monthly: true);
+        Add(new DemandCharge(Head(id, description, ChargeKind.Demand), stream, schedule, [.. tiers.Buy], 0m, QuantityRounding.None, lookback, billedBy, unit.PerDay, unit.Apparent ? Unit.KilovoltAmpere : Unit.Kilowatt, periods: periods));
     }
 
     private int ReadWindow()
@@ -228,31 +299,27 @@ internal sealed class UrdbCharges(UrdbFields fields, Currency currency, UrdbOpti
         return 0;
     }
 
+    /// <summary>What is due to a customer is paid beside a minimum; with two meters the minimum looks at what is bought.</summary>
     private void ReadMinimums()
     {
+        var bought = options.Metering == UrdbMetering.BuyAllSellAll ? _charges.Select(charge => charge.Id).Where(id => id != "export").ToList() : null;
+        void AddMinimum(string id, string description, decimal amount, LimitPer per) =>
+            Add(new LimitCharge(Head(id, description, ChargeKind.Minimum), amount, minimum: true, per, new ComponentSet(bought), fromZero: true));
+
         if (fields.Number("minmonthlycharge") is { } monthly and > 0m)
         {
-            Add(new LimitCharge(Head("minimum-monthly", "Minimum charge", ChargeKind.Minimum), monthly, minimum: true, LimitPer.Month, new ComponentSet(null)));
+            AddMinimum("minimum-monthly", "Minimum charge", monthly, LimitPer.Month);
         }
 
         var per = Per("minchargeunits");
         if (fields.Number("mincharge") is { } least and > 0m)
         {
-            var limit = per == Unit.Day ? LimitPer.Day : per == Unit.Year ? LimitPer.Year : LimitPer.Month;
-            Add(new LimitCharge(Head("minimum", "Minimum charge", ChargeKind.Minimum), least, minimum: true, limit, new ComponentSet(null)));
+            AddMinimum("minimum", "Minimum charge", least, per == Unit.Day ? LimitPer.Day : per == Unit.Year ? LimitPer.Year : LimitPer.Month);
         }
 
         if (fields.Number("annualmincharge") is { } yearly and > 0m)
         {
-            Add(new LimitCharge(Head("minimum-annual", "Minimum charge of the year", ChargeKind.Minimum), yearly, minimum: true, LimitPer.Year, new ComponentSet(null)));
+            AddMinimum("minimum-annual", "Minimum charge of the year", yearly, LimitPer.Year);
         }
-    }
-
-    private enum ExportRule
-    {
-        None,
-        NetMetering,
-        NetBilling,
-        BuyAllSellAll,
     }
 }

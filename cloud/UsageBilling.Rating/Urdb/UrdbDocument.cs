@@ -10,7 +10,19 @@ namespace UsageBilling.Rating.Urdb;
 /// <param name="TrueUpMonth">Month (1 to 12) whose bill settles what net metering or net billing kept; null for never.</param>
 /// <param name="TrueUpPrice">Price of a kWh that net metering settles.</param>
 /// <param name="CarryCredit">Net billing keeps credits for later bills instead of paying them at once.</param>
-public sealed record UrdbOptions(TierAllocation? Allocation = null, int? TrueUpMonth = null, decimal TrueUpPrice = 0m, bool CarryCredit = false);
+/// <param name="Metering">What becomes of export; null: as the document says.</param>
+/// <param name="Rollover">Net metering in kWh: the true-up turns kWh into credit for later bills instead of paying them.</param>
+/// <param name="SameMonth">Net billing with kept credits: what export earns pays charges of the same bill too.</param>
+/// <param name="Lapses">What net billing kept lapses in the true-up month instead of being paid.</param>
+public sealed record UrdbOptions(
+    TierAllocation? Allocation = null,
+    int? TrueUpMonth = null,
+    decimal TrueUpPrice = 0m,
+    bool CarryCredit = false,
+    UrdbMetering? Metering = null,
+    bool Rollover = false,
+    bool SameMonth = false,
+    bool Lapses = false);
 
 /// <summary>
 /// Reads Utility Rate Database documents (OpenEI, version 7 and 8) into the same components as native tariffs. A field that

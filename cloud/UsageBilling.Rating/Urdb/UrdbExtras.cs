@@ -19,22 +19,28 @@ internal static class UrdbExtras
         charges.Add(new DemandCharge(charges.Head("reactive", "Reactive power", ChargeKind.Reactive), stream, null, [PriceLadder.Single(price)], 0m, QuantityRounding.None, null, unit: Unit.Kilovar, optional: true));
     }
 
+    /// <summary>Demand at the system's peaks: the hours come with the contract; which period's price an hour bears, the schedule says.</summary>
     public static void ReadCoincident(UrdbFields fields, UrdbCharges charges)
     {
         fields.Unit("kW", ["coincidentrateunit"], "kW");
+        var name = fields.Has("coincidentsched") ? "coincidentsched" : "coincidentschedule";
         if (UrdbTiers.Read(fields, "coincidentratestructure", energy: false) is not { } tiers)
         {
-            fields.Item.Ignore(fields.Name("coincidentschedule"));
+            fields.Item.Ignore(fields.Name(name));
             return;
         }
 
-        if (tiers.Buy.Count > 1 || fields.Matrix("coincidentschedule", tiers.Buy.Count) is null)
+        if (fields.Matrix(name, tiers.Buy.Count) is not { } schedule)
         {
-            fields.Report("coincidentratestructure", $"has {tiers.Buy.Count} periods; one, with its \"coincidentschedule\", can be honoured: the hours themselves come with the contract (coincidentHours.coincident)");
+            fields.Report("coincidentratestructure", $"has {tiers.Buy.Count} periods and no \"coincidentschedule\" that says which hour bears which price; give it (the hours of the peaks themselves come with the contract: coincidentHours.coincident)");
             return;
         }
 
-        charges.Add(new CoincidentCharge(charges.Head("coincident", "Demand at the system peak", ChargeKind.Demand), charges.Binder, "coincident", tiers.Buy[0], "coincidentratestructure"));
+        for (var period = 0; period < tiers.Buy.Count; period++)
+        {
+            var (id, words) = tiers.Buy.Count == 1 ? ("coincident", "Demand at the system peak") : ($"coincident-{period}", $"Demand at the system peak, period {period}");
+            charges.Add(new CoincidentCharge(charges.Head(id, words, ChargeKind.Demand), charges.Binder, "coincident", tiers.Buy[period], "coincidentratestructure", new CoincidentPeriod(schedule, period)));
+        }
     }
 
     /// <summary>Ratchet (<c>demandratchetpercentage</c>, by month) or look-back (<c>lookbackPercent</c> with months or range).</summary>
@@ -64,7 +70,10 @@ internal static class UrdbExtras
         return new DemandLookback([.. Enumerable.Repeat(percent * 100m, 12)], range is > 0 and <= 60 ? range : 11, flags, all);
     }
 
-    private static decimal[]? Fractions(UrdbFields fields, string field)
+    private static decimal[]? Fractions(UrdbFields fields, string field) => Numbers(fields, field, 0m);
+
+    /// <summary>Twelve numbers, one a month, or null; text that holds a number is one.</summary>
+    public static decimal[]? Numbers(UrdbFields fields, string field, decimal? least)
     {
         var items = fields.Item.Items(fields.Name(field));
         if (items.Count == 0)
@@ -78,6 +87,6 @@ internal static class UrdbExtras
             return null;
         }
 
-        return [.. items.Select(item => fields.Item.NumberOf(item.Value, fields.Name(field), 0m, 10m) ?? 0m)];
+        return [.. items.Select(item => fields.Item.NumberOf(item.Value, fields.Name(field), least, 10m) ?? 0m)];
     }
 }

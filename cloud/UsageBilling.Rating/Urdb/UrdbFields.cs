@@ -9,14 +9,16 @@ namespace UsageBilling.Rating.Urdb;
 /// </summary>
 internal sealed class UrdbFields
 {
-    /// <summary>Fields that describe who a rate is for and where it comes from; nothing in them changes an amount.</summary>
+    /// <summary>Fields that describe who a rate is for and where it comes from; nothing in them changes an amount. (Escalation is how a study guesses at
+    /// later years; a document's prices are those of its own year.)</summary>
     private static readonly HashSet<string> Informative = new(StringComparer.OrdinalIgnoreCase)
     {
         "label", "eiaid", "name", "utility", "is_default", "startdate", "enddate", "sector", "description", "source", "sourceparent", "sourcereference",
         "uri", "approved", "revisions", "supersedes", "supercedes", "supersededby", "basicinformationcomments", "country", "servicetype", "servicemin", "servicemax",
         "peakkwcapacitymin", "peakkwcapacitymax", "peakkwcapacityhistory", "peakkwhusagemin", "peakkwhusagemax", "peakkwhusagehistory",
         "mindemand", "maxdemand", "minenergy", "maxenergy", "voltageminimum", "voltagemaximum", "voltagecategory", "phasewiring",
-        "energycomments", "demandcomments", "energyattrs", "demandattrs", "fixedattrs", "energytoulabels", "usenetmetering", "dataversion", "version",
+        "energycomments", "demandcomments", "energyattrs", "demandattrs", "fixedattrs", "energykeyvals", "demandkeyvals", "fixedkeyvals", "energytoulabels", "dataversion", "version",
+        "inflation_rate_pct", "rate_escalation_pct",
     };
 
     private readonly StrictObject _item;

@@ -31,6 +31,9 @@ internal sealed class UrdbTiers
     /// <summary>True when ends are per day ("kWh daily").</summary>
     public bool Daily { get; private set; }
 
+    /// <summary>True when ends per kW are per day ("kWh/kW daily").</summary>
+    public bool DailyPerKw { get; private set; }
+
     /// <summary>Reads a structure; null when the field is absent.</summary>
     public static UrdbTiers? Read(UrdbFields fields, string field, bool energy)
     {
@@ -61,6 +64,12 @@ internal sealed class UrdbTiers
         if (tiers.Daily && units.Contains("kWh"))
         {
             fields.Report(field, "mixes tiers in \"kWh\" and \"kWh daily\"; use one of them");
+        }
+
+        tiers.DailyPerKw = units.Contains("kWh/kW daily");
+        if (tiers.DailyPerKw && units.Contains("kWh/kW"))
+        {
+            fields.Report(field, "mixes tiers in \"kWh/kW\" and \"kWh/kW daily\"; use one of them");
         }
 
         tiers.Buy = buy;
@@ -107,13 +116,13 @@ internal sealed class UrdbTiers
         var sell = item.Number("sell");
         var end = ReadEnd(item);
         var unit = item.Text("unit", 40) ?? (energy ? "kWh" : "kW");
-        if (energy && unit is not ("kWh" or "kWh daily" or "kWh/kW"))
+        if (energy && unit is not ("kWh" or "kWh daily" or "kWh/kW" or "kWh/kW daily"))
         {
-            item.Report("unit", $"\"{unit}\" cannot be billed; known: kWh, kWh daily, kWh/kW");
+            item.Report("unit", $"\"{unit}\" cannot be billed; known: kWh, kWh daily, kWh/kW, kWh/kW daily");
         }
-        else if (!energy && !unit.StartsWith("kW", StringComparison.OrdinalIgnoreCase))
+        else if (!energy && !(unit.StartsWith("kW", StringComparison.OrdinalIgnoreCase) || unit.StartsWith("kVA", StringComparison.OrdinalIgnoreCase)))
         {
-            item.Report("unit", $"\"{unit}\" cannot be billed; known: kW, kW daily");
+            item.Report("unit", $"\"{unit}\" cannot be billed; known: kW, kW daily, kVA, kVA daily");
         }
 
         if (rate is null && adjustment is null && !item.Has("rate") && !item.Has("adj"))
@@ -150,13 +159,13 @@ internal sealed class UrdbTiers
         for (var i = 0; i < rows.Count; i++)
         {
             var row = rows[i];
-            if (row.Unit != "kWh/kW")
+            if (!PerKilowatt(row))
             {
                 flat.Add(row);
                 continue;
             }
 
-            var steps = rows.Skip(i + 1).TakeWhile(step => step.Unit != "kWh/kW").ToList();
+            var steps = rows.Skip(i + 1).TakeWhile(step => !PerKilowatt(step)).ToList();
             if (steps.Count == 0)
             {
                 flat.Add(row with { UpTo = null, PerKw = row.UpTo });
@@ -190,6 +199,8 @@ internal sealed class UrdbTiers
 
         return flat;
     }
+
+    private static bool PerKilowatt(Row row) => row.Unit is "kWh/kW" or "kWh/kW daily";
 
     public override string ToString() => _path;
 

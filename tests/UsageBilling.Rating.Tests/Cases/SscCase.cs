@@ -14,8 +14,6 @@ namespace UsageBilling.Rating.Tests.Cases;
 /// <summary>One customer-year of NREL's bill calculator: its tariff as a URDB document, its load and generation as profiles.</summary>
 internal sealed class SscCase
 {
-    private static readonly string[] NotUrdb = ["metering_option", "net_metering", "inflation_rate_pct", "rate_escalation_pct", "tou_demand_single_peak", "demandratchet"];
-
     private readonly JsonNode _case;
     private readonly string _folder;
 
@@ -27,35 +25,37 @@ internal sealed class SscCase
 
     public int MeteringOption => (int)_case["tariff"]!["metering_option"]!;
 
-    public JsonNode TariffNode => _case["tariff"]!;
-
     public bool HasSystem => _case["expected"]!["computed_by_ssc"]!["with_system"] is JsonArray;
 
     public decimal[] Expected(string run, string field) =>
         [.. _case["expected"]!["computed_by_ssc"]![run]![0]!["monthly"]![field]!.AsArray().Select(value => Number(value!))];
 
-    /// <summary>The tariff, as the document a rate database would hold.</summary>
+    /// <summary>The tariff as it stands in the case. Peaks of the year before are no part of it: they are the customer's history.</summary>
     public TariffParse Parse()
     {
         var document = JsonNode.Parse(_case["tariff"]!.ToJsonString())!.AsObject();
-        foreach (var field in NotUrdb)
+        (document["demandratchet"] as JsonObject)?.Remove("prior_year_monthly_peaks_kw");
+        return UrdbDocument.Parse(JsonSerializer.SerializeToUtf8Bytes(document));
+    }
+
+    /// <summary>Peaks of the months before the first one billed, where the case has them.</summary>
+    public RatingState History()
+    {
+        var state = RatingState.Empty;
+        var peaks = _case["tariff"]!["demandratchet"]?["prior_year_monthly_peaks_kw"] as JsonArray;
+        for (var month = 1; month <= 12 && peaks is not null; month++)
         {
-            document.Remove(field);
+            state = state.WithDemand(new YearMonth(2017, month), (decimal)peaks[month - 1]!);
         }
 
-        var net = _case["tariff"]!["net_metering"]!;
-        return UrdbDocument.Parse(JsonSerializer.SerializeToUtf8Bytes(document), new UrdbOptions(
-            MeteringOption is 0 or 1 ? TierAllocation.Proportional : TierAllocation.Chronological,
-            (int)net["credit_month_0based"]! + 1,
-            Number(net["yearend_sell_rate"]!),
-            CarryCredit: MeteringOption == 3));
+        return state;
     }
 
     /// <summary>Bills of the twelve months, each beginning with what the one before left.</summary>
     public List<RatedPeriod> Bills(Tariff tariff, bool withSystem, RatingState? opening = null)
     {
         var profiles = Profiles(withSystem);
-        var state = opening ?? RatingState.Empty;
+        var state = opening ?? History();
         var bills = new List<RatedPeriod>();
         var plans = new RatePlans();
         for (var month = 1; month <= 12; month++)

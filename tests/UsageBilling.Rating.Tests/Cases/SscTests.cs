@@ -4,11 +4,13 @@ using UsageBilling.Testing;
 namespace UsageBilling.Rating.Tests.Cases;
 
 /// <summary>
-/// Customer-years of NREL's bill calculator, month by month to the cent. Cases whose ratchet is no URDB field have their own tests.
+/// Customer-years of NREL's bill calculator, month by month to the cent, by the case's own tariff document. The ratchets are
+/// billed by native tariffs too.
 /// </summary>
 public sealed class SscTests
 {
-    private static readonly string[] OwnTests = ["d05_ratchet_billing_demand", "s07_ratchet_3_month_prior_year"];
+    /// <summary>The calculator looks one month too far back across New Year here; from May on both agree (see the test of its own).</summary>
+    private const string FaultAcrossNewYear = "s07_ratchet_3_month_prior_year";
 
     public static TheoryData<string> Cases()
     {
@@ -19,7 +21,7 @@ public sealed class SscTests
             return data;
         }
 
-        foreach (var file in Directory.GetFiles(folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!).Where(name => name != "index" && !OwnTests.Contains(name)).Order(StringComparer.Ordinal))
+        foreach (var file in Directory.GetFiles(folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!).Where(name => name != "index").Order(StringComparer.Ordinal))
         {
             data.Add(file);
         }
@@ -36,7 +38,7 @@ public sealed class SscTests
         var ssc = new SscCase(Path.Combine(folder!, name + ".json"));
         var parse = ssc.Parse();
         Assert.True(parse.Tariff is not null, string.Join('\n', parse.Problems));
-        Compare(ssc, ssc.Bills(parse.Tariff!, withSystem: false), "without_system");
+        Compare(ssc, ssc.Bills(parse.Tariff!, withSystem: false), "without_system", name == FaultAcrossNewYear ? 4 : 0);
         if (ssc.HasSystem)
         {
             Compare(ssc, ssc.Bills(parse.Tariff!, withSystem: true), "with_system");
@@ -60,7 +62,7 @@ public sealed class SscTests
             "calendar":{"seasons":[{"name":"summer","from":"06-01","to":"09-30"},{"name":"winter","from":"10-01","to":"05-31"}],
              "schedules":[{"name":"season","windows":[{"period":"summer","seasons":["summer"]},{"period":"winter","seasons":["winter"]}]}]}
             """);
-        var bills = ssc.Bills(tariff, withSystem: false, PriorYear(ssc));
+        var bills = ssc.Bills(tariff, withSystem: false);
         var expected = ssc.Expected("without_system", "bill");
         Assert.Equal(12, bills.Count);
         for (var month = 0; month < 12; month++)
@@ -86,7 +88,7 @@ public sealed class SscTests
             "calendar":{"seasons":[{"name":"summer","from":"06-01","to":"09-30"},{"name":"winter","from":"10-01","to":"05-31"}],
              "schedules":[{"name":"season","windows":[{"period":"summer","seasons":["summer"]},{"period":"winter","seasons":["winter"]}]}]}
             """);
-        var bills = ssc.Bills(tariff, withSystem: false, PriorYear(ssc));
+        var bills = ssc.Bills(tariff, withSystem: false);
         decimal[] byTheRule = [279m, 270m, 261m, 174.921m];
         for (var month = 0; month < 4; month++)
         {
@@ -100,22 +102,10 @@ public sealed class SscTests
         }
     }
 
-    private static RatingState PriorYear(SscCase ssc)
-    {
-        var state = RatingState.Empty;
-        var peaks = ssc.TariffNode["demandratchet"]!["prior_year_monthly_peaks_kw"]!.AsArray();
-        for (var month = 1; month <= 12; month++)
-        {
-            state = state.WithDemand(new NodaTime.YearMonth(2017, month), (decimal)peaks[month - 1]!);
-        }
-
-        return state;
-    }
-
-    private static void Compare(SscCase ssc, List<RatedPeriod> bills, string run)
+    private static void Compare(SscCase ssc, List<RatedPeriod> bills, string run, int from = 0)
     {
         var expected = ssc.Expected(run, "bill");
-        for (var month = 0; month < 12; month++)
+        for (var month = from; month < 12; month++)
         {
             var lines = string.Join('\n', bills[month].Lines.Select(line => $"{line.Description}: {line.Formula}"));
             Assert.True(Math.Abs(expected[month] - bills[month].Total) <= 0.01m, $"{run}, month {month + 1}: expected {expected[month]}, billed {bills[month].Total}\n{lines}");
@@ -124,9 +114,9 @@ public sealed class SscTests
         foreach (var (field, kind) in new[] { ("demand_tou_charge", "demand"), ("demand_flat_charge", "flat-demand"), ("fixed_charge", "fixed-monthly"), ("minimum_charge_topup", "minimum-monthly") })
         {
             var parts = ssc.Expected(run, field);
-            for (var month = 0; month < 12; month++)
+            for (var month = from; month < 12; month++)
             {
-                var sum = bills[month].Lines.Where(line => line.Component == kind).Sum(line => line.Exact);
+                var sum = bills[month].Lines.Where(line => line.Component == kind || line.Component == kind + "-other").Sum(line => line.Exact);
                 Assert.True(Math.Abs(parts[month] - sum) <= (kind == "minimum-monthly" ? 0.01m : 0.001m), $"{run}, month {month + 1}, {field}: expected {parts[month]}, billed {sum}");
             }
         }
