@@ -23,6 +23,13 @@ internal sealed class SscCase
         _case = JsonNode.Parse(File.ReadAllText(file))!;
     }
 
+    /// <summary>The case with its document changed: a neighbour of it.</summary>
+    public SscCase With(Action<JsonObject> change)
+    {
+        change(_case.AsObject());
+        return this;
+    }
+
     public int MeteringOption => (int)_case["tariff"]!["metering_option"]!;
 
     public bool HasSystem => _case["expected"]!["computed_by_ssc"]!["with_system"] is JsonArray;
@@ -52,10 +59,10 @@ internal sealed class SscCase
     }
 
     /// <summary>Bills of the twelve months, each beginning with what the one before left.</summary>
-    public List<RatedPeriod> Bills(Tariff tariff, bool withSystem, RatingState? opening = null)
+    public List<RatedPeriod> Bills(Tariff tariff, bool withSystem)
     {
         var profiles = Profiles(withSystem);
-        var state = opening ?? History();
+        var state = History();
         var bills = new List<RatedPeriod>();
         var plans = new RatePlans();
         for (var month = 1; month <= 12; month++)
