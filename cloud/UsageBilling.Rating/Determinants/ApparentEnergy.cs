@@ -8,19 +8,19 @@ namespace UsageBilling.Rating.Determinants;
 /// integer square root rounded to the nearest unit of the profiles (no tie is possible). A window's sums come first, so that
 /// kVA of 30 minutes are those of the mean powers. Reactive energy is the imported one.
 /// </summary>
-internal static class ApparentEnergy
+public static class ApparentEnergy
 {
-    public static Measurand Measurand { get; } = new(Quantity.ApparentEnergy, Direction.Import);
+    internal static Measurand Measurand { get; } = new(Quantity.ApparentEnergy, Direction.Import);
 
     /// <summary>Active and reactive import on one grid; null where one of them was not metered.</summary>
-    public static (LoadProfile Active, LoadProfile Reactive)? PartsOf(IReadOnlyList<LoadProfile> profiles)
+    internal static (LoadProfile Active, LoadProfile Reactive)? PartsOf(IReadOnlyList<LoadProfile> profiles)
     {
         var active = UsageStreams.Combine(profiles, new Measurand(Quantity.ActiveEnergy, Direction.Import));
         var reactive = UsageStreams.Combine(profiles, new Measurand(Quantity.ReactiveEnergy, Direction.Import));
         return active is null || reactive is null ? null : ProfileSum.OnOneGrid(active, reactive);
     }
 
-    public static long[] Of(ReadOnlySpan<long> active, ReadOnlySpan<long> reactive)
+    internal static long[] Of(ReadOnlySpan<long> active, ReadOnlySpan<long> reactive)
     {
         var apparent = new long[active.Length];
         for (var i = 0; i < apparent.Length; i++)
@@ -32,7 +32,7 @@ internal static class ApparentEnergy
     }
 
     /// <summary>√(a² + b²) of whole numbers below 2⁶³, to the nearest whole number.</summary>
-    internal static ulong Hypotenuse(decimal a, decimal b)
+    public static ulong Hypotenuse(decimal a, decimal b)
     {
         var square = ((UInt128)a * (UInt128)a) + ((UInt128)b * (UInt128)b);
         var (root, bit) = (UInt128.Zero, UInt128.One << 126);

@@ -51,6 +51,24 @@ public sealed class ChargeTests
         Assert.Equal(20m, A.Bill(tariff, period, A.Total(period, "import", 33_001L)).Taxes.Single().Rate);
     }
 
+    /// <summary>20 kWh on the first half's days and 50 on the second's are 35 a day on the bill: the whole bill bears the full rate, whatever each version saw.</summary>
+    [Theory]
+    [InlineData(20_000, 50_000, 20)]
+    [InlineData(20_000, 45_000, 5)]
+    public void Vat_thresholds_are_judged_on_the_whole_bill_when_a_new_version_splits_it(long first, long second, int rate)
+    {
+        Tariff Version(string version, string effective) => A.Tariff($$$"""
+            {"format":"usage-billing/tariff.v1","code":"t","version":"{{{version}}}","name":"T","currency":"GBP","effective":{{{effective}}},
+             "tax":{"classes":{"d":{"category":"S","bands":[{"upToPerDay":33,"rate":5},{"rate":20}]} } },"components":[{"kind":"usage","id":"energy","description":"Energy","price":1}]}
+            """);
+        var period = A.Days("2025-06-01", "2025-07-01");
+        var tariffs = TariffSpan.Over(period, [Version("1", """{"from":"2025-01-01","to":"2025-06-16"}"""), Version("2", """{"from":"2025-06-16"}""")]);
+        var profile = A.Profile(period, "import", 60, at => at.Hour == 0 ? at.Day < 16 ? first : second : 0L);
+        var bill = RatingEngine.Rate(new RatingInput { Period = period, Tariffs = tariffs, Profiles = [profile] }, new RatePlans());
+        Assert.Equal(2, bill.Lines.Count);
+        Assert.Equal(rate, Assert.Single(bill.Taxes).Rate);
+    }
+
     [Fact]
     public void An_exempt_customer_bears_no_tax_and_the_lines_say_so()
     {
