@@ -49,7 +49,7 @@ internal static class NumberText
     /// <summary>A unit beside a number: counted things need none.</summary>
     public static string UnitOf(decimal quantity, Unit unit) =>
         unit == Unit.One ? ""
-        : decimal.Abs(quantity) != 1 && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Year) ? unit.Symbol + "s"
+        : decimal.Abs(quantity) != 1 && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Quarter || unit == Unit.Year) ? unit.Symbol + "s"
         : unit.Symbol;
 
     /// <summary>Digits after the point that are not trailing zeros, at most twelve.</summary>

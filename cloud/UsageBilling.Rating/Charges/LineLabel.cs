@@ -55,7 +55,7 @@ internal static class Words
     public static string Units(Unit unit) => unit == Unit.One ? "units" : unit.Symbol;
 
     private static string Plural(Unit unit, decimal quantity) =>
-        quantity != 1m && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Year || unit == Unit.One) ? Symbol(unit) + "s" : Symbol(unit);
+        quantity != 1m && (unit == Unit.Day || unit == Unit.Month || unit == Unit.Quarter || unit == Unit.Year || unit == Unit.One) ? Symbol(unit) + "s" : Symbol(unit);
 
     private static string Format(Currency currency) => currency.Digits == 0 ? "0" : "0." + new string('0', currency.Digits);
 }

@@ -4,7 +4,7 @@ using UsageBilling.Rating.Tariffs;
 namespace UsageBilling.Rating.Charges;
 
 /// <summary>
-/// A fixed price per day, month or year, by the tariff's proration rule, or once per period. JSON kind <c>standing</c>.
+/// A fixed price per day, month, quarter or year, by the tariff's proration rule, or once per period. JSON kind <c>standing</c>.
 /// </summary>
 public sealed class StandingCharge : Charge
 {
@@ -24,13 +24,13 @@ public sealed class StandingCharge : Charge
     {
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, ChargeKind.Fixed));
-        var price = item.RequiredNumber("price", "the price of one day, month or year");
+        var price = item.RequiredNumber("price", "the price of one day, month, quarter or year");
         if (!item.Has("per"))
         {
-            item.Report("per", "is missing; write \"day\", \"month\", \"year\" or \"period\"");
+            item.Report("per", "is missing; write \"day\", \"month\", \"quarter\", \"year\" or \"period\"");
         }
 
-        var per = item.Choice("per", "month", "day", "month", "year", "period");
+        var per = item.Choice("per", "month", "day", "month", "quarter", "year", "period");
         item.Done();
         return item.Problems.Count > before ? null : new StandingCharge(head, price, per == "period" ? Unit.One : Unit.Find(per)!);
     }
@@ -41,6 +41,7 @@ public sealed class StandingCharge : Charge
         {
             "day" => segment.Plan.Days,
             "month" => segment.Plan.Months,
+            "quarter" => Proration.Quarters(segment.Tariff.Proration, segment.From, segment.To, segment.Plan.AnchorDay),
             "year" => segment.Plan.Years,
             _ => 1m,
         };

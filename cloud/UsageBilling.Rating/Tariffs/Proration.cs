@@ -33,6 +33,27 @@ public static class Proration
         };
     }
 
+    /// <summary>Calendar quarters in [from, to): days over the days of the quarter; whole quarters count 1.</summary>
+    public static decimal Quarters(ProrationRule rule, LocalDate from, LocalDate to, int anchorDay)
+    {
+        if (rule != ProrationRule.ActualDays)
+        {
+            return Round(Months(rule, from, to, anchorDay) / 3m);
+        }
+
+        var quarters = 0m;
+        for (var start = from; start < to;)
+        {
+            var first = new LocalDate(start.Year, (((start.Month - 1) / 3) * 3) + 1, 1);
+            var next = first.PlusMonths(3);
+            var end = LocalDate.Min(next, to);
+            quarters += (decimal)Period.DaysBetween(start, end) / Period.DaysBetween(first, next);
+            start = end;
+        }
+
+        return Round(quarters);
+    }
+
     /// <summary>Years in [from, to): days over 365, or 366 in leap years; whole calendar years count 1.</summary>
     public static decimal Years(ProrationRule rule, LocalDate from, LocalDate to, int anchorDay)
     {

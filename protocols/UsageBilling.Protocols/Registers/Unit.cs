@@ -51,6 +51,9 @@ public sealed record Unit
     /// <summary>Month, MON.</summary>
     public static Unit Month { get; } = new("month", "MON");
 
+    /// <summary>Quarter of a year, QAN.</summary>
+    public static Unit Quarter { get; } = new("quarter", "QAN");
+
     /// <summary>Year, ANN.</summary>
     public static Unit Year { get; } = new("year", "ANN");
 

@@ -8,7 +8,7 @@ namespace UsageBilling.Invoicing.Documents.Ubl;
 internal static class LineRules
 {
     // The part of UN/ECE Recommendation 20 that this system bills in.
-    private static readonly HashSet<string> UnitCodes = ["WHR", "KWH", "MWH", "KWT", "MAW", "KVA", "KVR", "K3", "MTQ", "LTR", "DAY", "MON", "ANN", "C62", "H87", "P1", "SEC", "MIN", "HUR", "AD", "E34", "E35", "GJ"];
+    private static readonly HashSet<string> UnitCodes = ["WHR", "KWH", "MWH", "KWT", "MAW", "KVA", "KVR", "K3", "MTQ", "LTR", "DAY", "MON", "QAN", "ANN", "C62", "H87", "P1", "SEC", "MIN", "HUR", "AD", "E34", "E35", "GJ"];
 
     public static IEnumerable<Violation> Check(UblDocument document)
     {
