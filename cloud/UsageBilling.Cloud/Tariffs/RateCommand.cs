@@ -81,7 +81,7 @@ internal static class RateCommand
         }
         catch (RatingInputException error)
         {
-            return RateOutput.Fail([.. error.Problems.Select(problem => new FileProblem(null, problem))], json);
+            return RateOutput.Fail([.. error.Problems.Select(problem => new FileProblem(files.FileOf(problem), problem))], json);
         }
     }
 

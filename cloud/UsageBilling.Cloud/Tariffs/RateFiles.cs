@@ -64,6 +64,20 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
         return new RateInputs(tariff, profiles, contract.Contract with { Opening = opening }, series, problems);
     }
 
+    /// <summary>The file in which a problem that only rating found can be put right: what is missing names an input.</summary>
+    public string? FileOf(Problem problem)
+    {
+        var word = problem.Path.Split(' ', '.')[0];
+        return word switch
+        {
+            "usage" => Usage,
+            "tariff" => Tariff,
+            "series" => Series.FirstOrDefault(entry => entry.StartsWith(problem.Path["series ".Length..] + "=", StringComparison.Ordinal)) is { } entry ? entry[(entry.IndexOf('=', StringComparison.Ordinal) + 1)..] : null,
+            "contractedKw" or "coincidentHours" or "powerFactor" => Contract,
+            _ => null,
+        };
+    }
+
     private ContractParse ReadContract(List<FileProblem> problems)
     {
         if (Contract is null || Text(Contract, problems) is not { } text)

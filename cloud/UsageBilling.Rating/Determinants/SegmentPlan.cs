@@ -109,5 +109,24 @@ public sealed class RatePlans
         return _segments.TryGetValue(key, out var plan) ? plan : _segments.GetOrAdd(key, new SegmentPlan(tariff, span, anchorDay, key.Events));
     }
 
+    /// <summary>
+    /// Compiles the runs of a tariff over a span for usage in intervals of a length, so that no bill has to wait for it.
+    /// Declared event days are those of <paramref name="events"/>; none when left out.
+    /// </summary>
+    /// <returns>How many runs there are.</returns>
+    public int Compile(Tariff tariff, LocalPeriod span, int intervalMinutes, int anchorDay = 1, EventDays? events = null)
+    {
+        ArgumentNullException.ThrowIfNull(tariff);
+        var segment = Segment(tariff, span, anchorDay, events ?? EventDays.None);
+        var runs = 0;
+        for (var stream = 0; stream < tariff.Streams.Length; stream++)
+        {
+            var spec = tariff.Streams[stream].Spec;
+            runs += segment.Runs(stream, spec.Rolling || spec.Wants(intervalMinutes) ? intervalMinutes : spec.WindowMinutes).Ends.Length;
+        }
+
+        return runs;
+    }
+
     private readonly record struct PlanKey(Tariff Tariff, LocalDate From, LocalDate To, string Zone, int AnchorDay, EventDays Events);
 }
