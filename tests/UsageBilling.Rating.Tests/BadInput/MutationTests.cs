@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using NodaTime;
+using UsageBilling.Metering.Intervals;
 using UsageBilling.Rating.Charges;
 using UsageBilling.Rating.Files;
 using UsageBilling.Rating.Tariffs;
@@ -60,9 +61,10 @@ public sealed class MutationTests
         var rounds = Count(30_000);
         var folder = SharedCases.Path("rating", "urdb");
         Assert.SkipWhen(folder is null, SharedCases.Absent);
-        var sources = Directory.GetFiles(folder!, "*.json").Where(file => !file.EndsWith("MANIFEST.json", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(File.ReadAllText).ToArray();
+        var sources = Directory.GetFiles(folder!, "*.json").Where(file => !file.EndsWith("MANIFEST.json", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(File.ReadAllText)
+            .Concat(Calculator()).ToArray();
         var period = A.Days("2026-03-01", "2026-04-01");
-        var usage = A.Constant(period, "import", 60, 1_500L);
+        LoadProfile[] usage = [A.Constant(period, "import", 60, 1_500L), A.Profile(period, "export", 60, at => at.Hour is 12 ? 9_000L : 0L), A.Constant(period, "reactive", 60, 700L)];
         var billed = 0;
         for (var round = 0; round < rounds; round++)
         {
@@ -83,24 +85,57 @@ public sealed class MutationTests
         Log($"rate database documents: {rounds} mutations, {billed} billed and billed again alike, {rounds - billed} refused");
     }
 
+    /// <summary>Documents as NREL's bill calculator writes them: export kept as money, a ratchet, one peak a month.</summary>
+    private static IEnumerable<string> Calculator() => new[] { "u10_res_tou_nb_carryover", "d05_ratchet_billing_demand", "s04_tou_4x2_tou_and_flat_demand_60min" }
+        .Select(name => JsonNode.Parse(File.ReadAllText(SharedCases.Path("rating", "ssc", name + ".json")!))!["tariff"]!.AsObject())
+        .Select(tariff =>
+        {
+            (tariff["demandratchet"] as JsonObject)?.Remove("prior_year_monthly_peaks_kw");
+            return tariff.ToJsonString();
+        });
+
     [Fact]
-    public void Mutated_contracts_end_in_a_problem_or_parameters()
+    public void Mutated_contracts_end_in_a_problem_or_a_bounded_bill()
     {
         var rounds = Count(10_000);
         const string contract = """
-            {"contractedKw":50,"taxStatus":"exempt","eventDays":{"critical":["2026-03-04"]},"coincidentHours":{"winter":["2026-01-05T18:00:00+01:00"]},
-             "openingBalances":{"credit:prepaid":12.5},"yearToDateUse":{"energy":100},"billedBefore":{"minimum":5},"demandHistory":{"2025-12":80},"urdb":{"trueUpMonth":12,"trueUpPrice":0.03}}
+            {"contractedKw":50,"powerFactor":{"target":0.95,"percentPerHundredth":"0.5"},"taxStatus":"exempt","eventDays":{"critical":["2026-03-04"]},"coincidentHours":{"winter":["2026-01-05T18:00:00+01:00"]},
+             "openingBalances":{"credit:prepaid":12.5},"yearToDateUse":{"energy":100},"billedBefore":{"minimum":5},"demandHistory":{"2025-12":80},"urdb":{"metering":"net-metering-money","trueUpMonth":12,"trueUpPrice":0.03,"rollover":false,"sameMonth":true,"lapse":false}}
             """;
-        var read = 0;
+        var tariff = A.TariffOf("""
+            {"kind":"usage","id":"energy","description":"Energy","tierBasis":"year","price":[{"upTo":1000,"price":0.3},{"price":0.25}]},
+            {"kind":"capacity","id":"capacity","description":"Capacity","price":4,"excessPrice":9},
+            {"kind":"demand","id":"demand","description":"Demand","price":3,"lookback":{"percent":80}},
+            {"kind":"coincident","id":"peak","description":"System peak","group":"winter","price":6},
+            {"kind":"power-factor","id":"pf","description":"Power factor"},
+            {"kind":"minimum","id":"minimum","description":"Minimum","amount":500,"per":"year"},
+            {"kind":"credit","id":"prepaid","description":"Prepaid"}
+            """, """ "tax":{"classes":{"standard":{"category":"S","rate":19} } } """);
+        var period = A.Days("2026-01-01", "2026-02-01");
+        LoadProfile[] usage = [A.Constant(period, "import", 60, 60_000L), A.Constant(period, "reactive", 60, 45_000L)];
+        var (read, billed) = (0, 0);
         Assert.Empty(ContractDocument.Parse(Encoding.UTF8.GetBytes(contract)).Problems);
         for (var round = 0; round < rounds; round++)
         {
             var parse = ContractDocument.Parse(Encoding.UTF8.GetBytes(Mutate(contract, new Chance((uint)round))));
             Assert.All(parse.Problems, problem => Assert.StartsWith("$", problem.Path, StringComparison.Ordinal));
-            read += parse.Problems.Count == 0 ? 1 : 0;
+            if (parse.Problems.Count > 0)
+            {
+                continue;
+            }
+
+            read++;
+            RatedPeriod Bill() => RatingEngine.Rate(A.Input(tariff, period, usage) with { Contract = parse.Contract }, new Determinants.RatePlans());
+            if (Try(Bill) is { } bill)
+            {
+                Check(bill, round);
+                Assert.Equal(bill, Bill());
+                billed++;
+            }
         }
 
-        Log($"contracts: {rounds} mutations, {read} read, {rounds - read} refused");
+        Assert.True(billed > rounds / 20, $"only {billed} of {rounds} mutations were billed: the mutations are too wild to show anything");
+        Log($"contracts: {rounds} mutations, {billed} billed and billed again alike, {rounds - read} refused by the reader, {read - billed} refused by the engine");
     }
 
     [Fact]
