@@ -4,6 +4,7 @@ using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
+using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.Verification;
 using UsageBilling.Cloud.SignIn;
@@ -18,6 +19,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     BillCommand.Build(),
     VerifyCommand.Build(),
     RateCommand.Build(),
+    ImportCommand.Build(),
     TokenCommand.Build(),
     UserCommand.Build(),
 };

@@ -1,0 +1,72 @@
+using System.Xml;
+using NodaTime;
+using UsageBilling.Metering.Formats;
+
+namespace UsageBilling.Cloud.Imports;
+
+/// <summary>How a file is to be read: its format, and what it does not say about itself.</summary>
+/// <param name="Format"><c>nem12</c>, <c>nem13</c>, <c>greenbutton</c> or <c>csv</c>.</param>
+/// <param name="Name">The file's name without its folder: the metering point of a CSV that names none.</param>
+/// <param name="Zone">IANA zone, or null.</param>
+/// <param name="Point">Service point instead of the one that the file names; only for files of one metering point.</param>
+/// <param name="Unit">Unit of a CSV's columns that name none.</param>
+/// <param name="Stamps"><c>start</c>, <c>end</c> or null: where in its interval a CSV's time stands.</param>
+/// <param name="IntervalMinutes">Interval of a CSV; null: found out.</param>
+internal sealed record ImportFormat(string Format, string Name, string? Zone = null, string? Point = null, string Unit = "kWh", string? Stamps = null, int? IntervalMinutes = null)
+{
+    public static readonly string[] Names = ["nem12", "nem13", "greenbutton", "csv"];
+
+    private static readonly XmlReaderSettings Xml = new()
+    {
+        DtdProcessing = DtdProcessing.Prohibit,
+        XmlResolver = null,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
+        IgnoreWhitespace = true,
+        CloseInput = true,
+        MaxCharactersInDocument = 0,
+    };
+
+    /// <summary>The file's items, lazily; a file that cannot be read on is a problem among them.</summary>
+    public IEnumerable<SourceItem> Read(RawFile file)
+    {
+        using var items = Items(file).GetEnumerator();
+        var line = 0;
+        while (true)
+        {
+            SourceItem? item;
+            try
+            {
+                item = items.MoveNext() ? items.Current : null;
+            }
+            catch (Exception error) when (error is InvalidDataException or XmlException)
+            {
+                item = new SourceProblem(Math.Max(line, 1), $"the file cannot be read: {error.Message}", true);
+            }
+
+            if (item is null)
+            {
+                yield break;
+            }
+
+            line = item.Line;
+            yield return item;
+            if (item is SourceProblem { Refuses: true, Reason: var reason } && reason.StartsWith("the file cannot be read", StringComparison.Ordinal))
+            {
+                yield break;
+            }
+        }
+    }
+
+    private IEnumerable<SourceItem> Items(RawFile file)
+    {
+        var zone = Zone is null ? null : DateTimeZoneProviders.Tzdb[Zone];
+        return Format switch
+        {
+            "nem12" => Nem12Reader.Read(file.Lines()),
+            "nem13" => Nem13Reader.Read(file.Lines()),
+            "greenbutton" => GreenButtonReader.Read(() => XmlReader.Create(file.OpenContents(), Xml), zone),
+            _ => CsvReader.Read(file.Lines(), new CsvOptions(Point ?? Path.GetFileNameWithoutExtension(Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Name[..^3] : Name), zone, Unit, Stamps switch { "start" => false, "end" => true, _ => null }, IntervalMinutes)),
+        };
+    }
+}

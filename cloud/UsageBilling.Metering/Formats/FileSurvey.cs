@@ -1,0 +1,221 @@
+using System.Collections.Immutable;
+using NodaTime;
+using UsageBilling.Metering.Intervals;
+
+namespace UsageBilling.Metering.Formats;
+
+/// <summary>
+/// What a file holds, found in one reading: streams with their sums and holes, and every problem. Memory grows with the streams of the file, not with its
+/// length. Where intervals have several values, a second reading (<see cref="Resolve"/>) finds which one stands.
+/// </summary>
+public sealed class FileSurvey
+{
+    /// <summary>Most problems that are listed; more are counted.</summary>
+    public const int MostProblems = 1000;
+
+    /// <summary>Most intervals with several values: a file that repeats more is several files joined.</summary>
+    public const int MostRepeated = 1_000_000;
+
+    private readonly Dictionary<SourceChannel, StreamSurvey> _streams = [];
+    private readonly List<SourceProblem> _problems = [];
+    private readonly Dictionary<(SourceChannel, long), SourceValue> _standing = [];
+    private SourceChannel? _lastChannel;
+    private StreamSurvey? _lastStream;
+
+    /// <summary>Streams in the order in which they first appear.</summary>
+    public IReadOnlyCollection<StreamSurvey> Streams => _streams.Values;
+
+    /// <summary>Problems in order of lines, at most <see cref="MostProblems"/>.</summary>
+    public IReadOnlyList<SourceProblem> Problems => _problems;
+
+    /// <summary>Problems that are not listed.</summary>
+    public int MoreProblems { get; private set; }
+
+    /// <summary>True where the file cannot be taken.</summary>
+    public bool Refused { get; private set; }
+
+    /// <summary>True where <see cref="Resolve"/> is needed before sums and values are final.</summary>
+    public bool NeedsSecondReading { get; private set; }
+
+    /// <summary>Reads a file, and where it repeats intervals reads it again.</summary>
+    /// <param name="read">Begins reading anew each time.</param>
+    public static FileSurvey Of(Func<IEnumerable<SourceItem>> read)
+    {
+        var survey = new FileSurvey();
+        foreach (var item in read())
+        {
+            survey.Add(item);
+        }
+
+        survey.Close();
+        if (survey.NeedsSecondReading && !survey.Refused)
+        {
+            survey.Resolve(read());
+        }
+
+        return survey;
+    }
+
+    /// <summary>Counts an item of the first reading.</summary>
+    public void Add(SourceItem item)
+    {
+        switch (item)
+        {
+            case SourceRun run when StreamOf(run.Channel).Add(run) is { } offGrid:
+                Report(new SourceProblem(run.Line, offGrid, true));
+                break;
+            case SourceTotal total when StreamOf(total.Channel).Add(total) is { } twice:
+                Report(new SourceProblem(total.Line, twice, false));
+                break;
+            case SourceProblem problem:
+                Report(problem);
+                break;
+        }
+    }
+
+    /// <summary>Ends the first reading.</summary>
+    public void Close()
+    {
+        var repeated = Streams.Sum(stream => stream.RepeatedSlots);
+        NeedsSecondReading = repeated > 0;
+        if (repeated > MostRepeated)
+        {
+            Report(new SourceProblem(1, $"the file gives {repeated} intervals more than once; the limit is {MostRepeated}: split it into the files that it was joined from", true));
+        }
+
+        _problems.Sort((a, b) => a.Line.CompareTo(b.Line));
+    }
+
+    /// <summary>The second reading: decides between the values of an interval.</summary>
+    public void Resolve(IEnumerable<SourceItem> items)
+    {
+        var contenders = new Dictionary<(SourceChannel, long), List<SourceValue>>();
+        foreach (var run in items.OfType<SourceRun>())
+        {
+            var stream = StreamOf(run.Channel);
+            for (var i = 0; i < run.Values.Length && stream.RepeatedSlots > 0; i++)
+            {
+                if (stream.IsRepeated(run.At(i)))
+                {
+                    var key = (run.Channel, stream.SlotOf(run.At(i)));
+                    if (!contenders.TryGetValue(key, out var values))
+                    {
+                        contenders.Add(key, values = new List<SourceValue>(2));
+                    }
+
+                    values.Add(new SourceValue(run.Line, run.Values[i], run.FlagOf(i), run.StatedAt));
+                }
+            }
+        }
+
+        foreach (var (key, values) in contenders)
+        {
+            var standing = SourceValue.Standing(values);
+            _streams[key.Item1].Resolve([.. values.Select(v => (v.Value, v.Flag))], standing);
+            _standing.Add(key, values[standing]);
+            Disagree(key.Item1, values, standing);
+        }
+
+        _problems.Sort((a, b) => a.Line.CompareTo(b.Line));
+    }
+
+    /// <summary>
+    /// The run with only those values that stand, for delivery: an interval with several values keeps the one that stands in the place where it was read,
+    /// the others become missing. Null where nothing is left.
+    /// </summary>
+    public SourceRun? Standing(SourceRun run)
+    {
+        var stream = StreamOf(run.Channel);
+        if (stream.RepeatedSlots == 0)
+        {
+            return run;
+        }
+
+        ImmutableArray<SourceFlag>.Builder? flags = null;
+        for (var i = 0; i < run.Values.Length; i++)
+        {
+            var flag = run.FlagOf(i);
+            var stands = !_standing.TryGetValue((run.Channel, stream.SlotOf(run.At(i))), out var value)
+                || (value.Line == run.Line && value.Value == run.Values[i] && value.Flag == flag);
+            if (!stands && flags is null)
+            {
+                flags = ImmutableArray.CreateBuilder<SourceFlag>();
+                for (var k = 0; k < i; k++)
+                {
+                    flags.Add(run.FlagOf(k) with { First = k, Count = 1 });
+                }
+            }
+
+            flags?.Add(stands ? flag with { First = i, Count = 1 } : new SourceFlag(i, 1, IntervalQuality.Missing, "replaced"));
+        }
+
+        return flags is null ? run : flags.All(f => f.Quality == IntervalQuality.Missing) ? null : run with { Flags = flags.ToImmutable() };
+    }
+
+    private void Disagree(SourceChannel channel, List<SourceValue> values, int standing)
+    {
+        for (var i = 0; i < values.Count; i++)
+        {
+            if (i != standing && values[i].Value != values[standing].Value && values[i].StatedAt == values[standing].StatedAt)
+            {
+                Report(new SourceProblem(
+                    Math.Max(values[i].Line, values[standing].Line),
+                    $"{channel.Id} {channel.Register} has two values for one interval, {DecimalText.Format(values[i].Value)} (line {values[i].Line}) and {DecimalText.Format(values[standing].Value)} (line {values[standing].Line}), and nothing says which is newer; {DecimalText.Format(values[standing].Value)} stands",
+                    false));
+            }
+        }
+    }
+
+    private void Report(SourceProblem problem)
+    {
+        Refused |= problem.Refuses;
+        if (_problems.Count < MostProblems)
+        {
+            _problems.Add(problem);
+        }
+        else
+        {
+            MoreProblems++;
+        }
+    }
+
+    private StreamSurvey StreamOf(SourceChannel channel)
+    {
+        if (ReferenceEquals(channel, _lastChannel))
+        {
+            return _lastStream!;
+        }
+
+        if (!_streams.TryGetValue(channel, out var stream))
+        {
+            stream = new StreamSurvey(channel);
+            _streams.Add(channel, stream);
+        }
+
+        (_lastChannel, _lastStream) = (channel, stream);
+        return stream;
+    }
+}
+
+/// <summary>One of several values of an interval.</summary>
+internal sealed record SourceValue(int Line, decimal Value, SourceFlag Flag, Instant? StatedAt)
+{
+    /// <summary>
+    /// Which one stands: the one stated last; of those stated at the same time (or at no time) the better quality; then the larger value; then the first.
+    /// Apart from that last step, which only chooses between equals, the order in the file decides nothing.
+    /// </summary>
+    public static int Standing(IReadOnlyList<SourceValue> values)
+    {
+        var best = 0;
+        for (var i = 1; i < values.Count; i++)
+        {
+            var (a, b) = (values[i], values[best]);
+            var order = Nullable.Compare(a.StatedAt, b.StatedAt);
+            order = order != 0 ? order : a.Flag.Quality.CompareTo(b.Flag.Quality);
+            order = order != 0 ? order : a.Value.CompareTo(b.Value);
+            best = order > 0 ? i : best;
+        }
+
+        return best;
+    }
+}

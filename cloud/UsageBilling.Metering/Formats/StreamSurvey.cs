@@ -1,0 +1,230 @@
+using NodaTime;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Intervals;
+
+namespace UsageBilling.Metering.Formats;
+
+/// <summary>A stretch of intervals that a file does not have, between its first and its last.</summary>
+public readonly record struct SourceHole(Instant From, long Intervals);
+
+/// <summary>What a file holds of one stream, counted while it is read: bits for what was there, never the values.</summary>
+public sealed class StreamSurvey
+{
+    private readonly SlotSet _seen = new();
+    private readonly SlotSet _repeated = new();
+    private readonly SlotSet _unknown = new();
+    private readonly Dictionary<string, long> _quality = [];
+    private readonly HashSet<(Instant, Instant)> _totals = [];
+    private readonly long _step;
+    private long? _offset;
+    private long _first = long.MaxValue;
+    private long _last = long.MinValue;
+    private Instant? _end;
+    private long _totalGaps;
+
+    internal StreamSurvey(SourceChannel channel)
+    {
+        Channel = channel;
+        _step = (channel.IntervalMinutes ?? 1) * 60L;
+    }
+
+    /// <summary>The stream.</summary>
+    public SourceChannel Channel { get; }
+
+    /// <summary>Exact sum in the file's unit, each interval once.</summary>
+    public decimal Sum { get; private set; }
+
+    /// <summary>Intervals (or totals) with a value, each once.</summary>
+    public long Intervals { get; private set; }
+
+    /// <summary>Values given for an interval that had one before.</summary>
+    public long Duplicates { get; private set; }
+
+    /// <summary>Days of the file's zone in which there is a value.</summary>
+    public long Days => Channel.IntervalMinutes is null || _totals.Count > 0 ? TotalDays() : CountDays();
+
+    /// <summary>Intervals between the first and the last that have no value.</summary>
+    public long Gaps => _totals.Count > 0 || _first > _last ? _totalGaps : _last - _first + 1 - Intervals;
+
+    /// <summary>Intervals by quality, in the file's own words.</summary>
+    public IReadOnlyDictionary<string, long> Quality => _quality;
+
+    /// <summary>Start of the first interval or total; null where there is none.</summary>
+    public Instant? From { get; private set; }
+
+    /// <summary>End of the last.</summary>
+    public Instant? To { get; private set; }
+
+    /// <summary>Most decimals that a value has.</summary>
+    public int Decimals { get; private set; }
+
+    /// <summary>Largest value without its sign.</summary>
+    public decimal Largest { get; private set; }
+
+    /// <summary>The stretches that <see cref="Gaps"/> counts, first to last.</summary>
+    public IEnumerable<SourceHole> Holes()
+    {
+        for (var slot = _seen.Next(_first, _last + 1, member: false); slot < _last + 1;)
+        {
+            var end = _seen.Next(slot, _last + 1, member: true);
+            yield return new SourceHole(StartOf(slot), end - slot);
+            slot = _seen.Next(end, _last + 1, member: false);
+        }
+    }
+
+    /// <summary>True where an interval has more than one value in the file.</summary>
+    internal bool IsRepeated(Instant start) => _repeated.Contains(SlotOf(start));
+
+    internal long RepeatedSlots => _repeated.Count;
+
+    internal long SlotOf(Instant start)
+    {
+        var (quotient, remainder) = Math.DivRem(start.ToUnixTimeSeconds() - (_offset ?? 0), _step);
+        return remainder < 0 ? quotient - 1 : quotient;
+    }
+
+    internal string? Add(SourceRun run)
+    {
+        var seconds = run.Start.ToUnixTimeSeconds();
+        var offset = ((seconds % _step) + _step) % _step;
+        if (_offset is { } usual && usual != offset)
+        {
+            return $"the interval at {run.Start} does not lie on the {Channel.IntervalMinutes}-minute grid of the intervals before it";
+        }
+
+        _offset = offset;
+        var slot = SlotOf(run.Start);
+        foreach (var flag in run.Flags)
+        {
+            for (var i = flag.First; i < flag.First + flag.Count; i++)
+            {
+                Add(slot + i, run.Values[i], flag);
+            }
+        }
+
+        var end = run.At(run.Values.Length);
+        From = From is { } from && from <= run.Start ? from : run.Start;
+        To = To is { } to && to >= end ? to : end;
+        return null;
+    }
+
+    internal string? Add(SourceTotal total)
+    {
+        if (!_totals.Add((total.From, total.To)))
+        {
+            Duplicates++;
+            return $"{total.From} to {total.To} is given twice; only the first counts in the sum";
+        }
+
+        if (_end is { } end && total.From > end)
+        {
+            _totalGaps++;
+        }
+
+        _end = _end is { } known && known >= total.To ? known : total.To;
+        From = From is { } from && from <= total.From ? from : total.From;
+        To = To is { } to && to >= total.To ? to : total.To;
+        Count(total.Flag.Code, 1);
+        if (total.Flag.Quality != IntervalQuality.Missing)
+        {
+            Intervals++;
+            Take(total.Quantity);
+        }
+
+        return null;
+    }
+
+    /// <summary>Corrects what was counted for an interval with several values, once the one that stands is known.</summary>
+    internal void Resolve(IReadOnlyList<(decimal Value, SourceFlag Flag)> all, int standing)
+    {
+        for (var i = 0; i < all.Count; i++)
+        {
+            if (i != standing)
+            {
+                Count(all[i].Flag.Code, -1);
+                Sum -= all[i].Flag.Quality == IntervalQuality.Missing ? 0m : all[i].Value;
+            }
+        }
+    }
+
+    private void Add(long slot, decimal value, SourceFlag flag)
+    {
+        Count(flag.Code, 1);
+        _first = Math.Min(_first, slot);
+        _last = Math.Max(_last, slot);
+        if (flag.Quality == IntervalQuality.Missing)
+        {
+            // A null is said about an interval once too; a value for it stands whatever comes first.
+            if (!_unknown.Add(slot) || _seen.Contains(slot))
+            {
+                Duplicates++;
+                _repeated.Add(slot);
+            }
+
+            return;
+        }
+
+        if (!_seen.Add(slot))
+        {
+            Duplicates++;
+            _repeated.Add(slot);
+        }
+        else
+        {
+            Intervals++;
+            if (_unknown.Contains(slot))
+            {
+                Duplicates++;
+                _repeated.Add(slot);
+            }
+        }
+
+        Take(value);
+    }
+
+    private void Take(decimal value)
+    {
+        Sum += value;
+        Decimals = Math.Max(Decimals, value.Scale);
+        Largest = Math.Max(Largest, Math.Abs(value));
+    }
+
+    private void Count(string code, long by)
+    {
+        _quality.TryGetValue(code, out var count);
+        if (count + by == 0)
+        {
+            _quality.Remove(code);
+        }
+        else
+        {
+            _quality[code] = count + by;
+        }
+    }
+
+    private Instant StartOf(long slot) => Instant.FromUnixTimeSeconds((slot * _step) + (_offset ?? 0));
+
+    private long CountDays()
+    {
+        if (_first > _last)
+        {
+            return 0;
+        }
+
+        var days = 0L;
+        var slot = _seen.Next(_first, _last + 1, member: true);
+        while (slot <= _last)
+        {
+            days++;
+            var date = StartOf(slot).InZone(Channel.Zone).Date;
+            var next = LocalPeriod.StartOfDay(date.PlusDays(1), Channel.Zone);
+            var nextSlot = SlotOf(next);
+            slot = _seen.Next(StartOf(nextSlot) < next ? nextSlot + 1 : nextSlot, _last + 1, member: true);
+        }
+
+        return days;
+    }
+
+    private long TotalDays() => _totals
+        .Sum(t => Math.Max(1, Period.DaysBetween(t.Item1.InZone(Channel.Zone).Date, t.Item2.InZone(Channel.Zone).Date)));
+}

@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Text.Json;
+using UsageBilling.Metering.Formats;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Testing;
+
+namespace UsageBilling.Metering.Tests.Formats;
+
+/// <summary>NEM12: what is taken, to the last digit, and what is refused, with its line.</summary>
+public class Nem12ReaderTests
+{
+    private static readonly string[] Day30 = [.. Enumerable.Range(1, 48).Select(i => $"{i}.001")];
+
+    [Fact]
+    public void Every_file_with_known_totals_matches_them_to_the_last_digit()
+    {
+        Assert.SkipUnless(SharedCases.Root is not null, SharedCases.Absent);
+        using var known = JsonDocument.Parse(File.ReadAllText(SharedCases.Path("data", "nem12", "known-totals.json")!));
+        var files = 0;
+        foreach (var file in known.RootElement.EnumerateObject().Where(f => !f.Name.Contains("/invalid/", StringComparison.Ordinal)))
+        {
+            var survey = Survey(File.ReadLines(SharedCases.Path("data", file.Name)!));
+            Assert.False(survey.Refused, $"{file.Name}: {string.Join(", ", survey.Problems)}");
+            var expected = file.Value.EnumerateObject().Where(c => c.Name != "_rec")
+                .ToDictionary(c => c.Name, c => (decimal.Parse(c.Value.GetProperty("sum").GetString()!, CultureInfo.InvariantCulture), c.Value.GetProperty("days").GetInt64(), c.Value.GetProperty("values").GetInt64()));
+            Assert.Equal(expected, survey.Streams.ToDictionary(s => s.Channel.ToString(), s => (s.Sum, s.Days, s.Intervals)));
+            Assert.Empty(survey.Problems);
+            files++;
+        }
+
+        Assert.True(files > 40, $"only {files} files");
+    }
+
+    [Theory]
+    [InlineData("Example_NEM12_15min_200_30min_300.csv", 3)]
+    [InlineData("Example_NEM12_15min_200_30min_400.csv", 5)]
+    [InlineData("Example_NEM12_30min_200_15min_300.csv", 3)]
+    [InlineData("Example_NEM12_30min_200_15min_400.csv", 3)]
+    [InlineData("Example_NEM12_empty.csv", 2)]
+    [InlineData("Example_NEM12_incomplete_interval.csv", 3)]
+    [InlineData("Example_NEM12_missing_header.csv", 2)]
+    [InlineData("Example_NEM12_powercor.csv", 2)]
+    [InlineData("Example_NEM12_powercor_missing_fields.csv", 2)]
+    [InlineData("Example_empty_file.csv", 1)]
+    public void Invalid_files_are_refused_with_the_line(string name, int line)
+    {
+        Assert.SkipUnless(SharedCases.Root is not null, SharedCases.Absent);
+        var survey = Survey(File.ReadLines(SharedCases.Path("data", "nem12", "invalid", name)!));
+        Assert.True(survey.Refused);
+        Assert.Equal(line, survey.Problems.First(p => p.Refuses).Line);
+    }
+
+    [Fact]
+    public void A_market_day_is_1440_minutes_of_UTC_plus_10_also_where_clocks_change()
+    {
+        var run = Assert.Single(Items("300,20241006," + string.Join(',', Day30) + ",A,,,20241007010203,").OfType<SourceRun>());
+        Assert.Equal(NodaTime.Instant.FromUtc(2024, 10, 5, 14, 0), run.Start);
+        Assert.Equal(48, run.Values.Length);
+        Assert.Equal(NodaTime.Instant.FromUtc(2024, 10, 6, 15, 2, 3), run.StatedAt);
+    }
+
+    [Fact]
+    public void Qualities_of_a_varying_day_come_from_its_400_records()
+    {
+        var run = Assert.Single(Items(
+            "300,20240101," + string.Join(',', Day30) + ",V,,,20240102000000,",
+            "400,1,20,F14,76,Fault, and more",
+            "400,21,24,A,,",
+            "400,25,47,S14,1,",
+            "400,48,48,N,,").OfType<SourceRun>());
+        Assert.Equal(
+            [(0, 20, "F", "14"), (20, 4, "A", null), (24, 23, "S", "14"), (47, 1, "N", null)],
+            run.Flags.Select(f => (f.First, f.Count, f.Code, f.Method)));
+        Assert.Equal([IntervalQuality.Estimated, IntervalQuality.Measured, IntervalQuality.Estimated, IntervalQuality.Missing], run.Flags.Select(f => f.Quality));
+        Assert.Equal("76 Fault", run.Flags[0].Reason);
+    }
+
+    [Theory]
+    [InlineData("400,1,20,A,,|400,22,48,A,,", 5)]
+    [InlineData("400,1,20,A,,|400,20,48,A,,", 5)]
+    [InlineData("400,1,48,V,,", 4)]
+    [InlineData("400,1,49,A,,", 4)]
+    [InlineData("400,1,47,A,,", 4)]
+    [InlineData("400,1,48,S1,,", 4)]
+    public void Parts_of_a_day_must_cover_it_once(string records, int line)
+    {
+        var survey = Survey(File12(["300,20240101," + string.Join(',', Day30) + ",V,,,,", .. records.Split('|')]));
+        Assert.Equal(line, Assert.Single(survey.Problems).Line);
+        Assert.True(survey.Refused);
+    }
+
+    [Theory]
+    [InlineData("200,NMI,E1,1,,N1,METER,kWh,30,")]
+    [InlineData("200,,E1,1,E1,N1,METER,kWh,30,")]
+    [InlineData("200,NMI,E1,1,E1,N1,METER,kWh,7,")]
+    [InlineData("300,20241301,1")]
+    [InlineData("310,what")]
+    [InlineData("100,NEM12,202401010000,A,B")]
+    public void A_wrong_record_is_refused_at_its_line(string record)
+    {
+        var survey = Survey(File12(["300,20240101," + string.Join(',', Day30) + ",A,,,,", record]));
+        Assert.True(survey.Refused);
+        Assert.Equal(4, survey.Problems[0].Line);
+    }
+
+    [Theory]
+    [InlineData("1.5x")]
+    [InlineData("1e999")]
+    [InlineData("0.12345678901234567890123456789012345")]
+    public void A_number_that_cannot_be_kept_exactly_is_refused(string value)
+    {
+        var survey = Survey(File12(["300,20240101," + string.Join(',', Day30[..^1]) + $",{value},A,,,,"]));
+        Assert.Contains("interval 48", Assert.Single(survey.Problems).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_was_cut_off_is_refused_at_its_end()
+    {
+        var lines = File12(["300,20240101," + string.Join(',', Day30) + ",A,,,,"])[..^1];
+        var problem = Assert.Single(Survey(lines).Problems);
+        Assert.Equal(3, problem.Line);
+        Assert.Contains("cut off", problem.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_two_statements_about_a_day_the_one_updated_last_stands_whatever_their_order()
+    {
+        var old = "300,20240101," + string.Join(',', Enumerable.Repeat("5", 48)) + ",A,,,20240102000000,";
+        var fresh = "300,20240101," + string.Join(',', Enumerable.Repeat("2.5", 48)) + ",F14,,,20240109000000,";
+        foreach (var lines in new[] { new[] { old, fresh }, [fresh, old] })
+        {
+            var survey = Survey(File12(lines));
+            var stream = Assert.Single(survey.Streams);
+            Assert.Equal((120m, 48, 48, 0, 1), (stream.Sum, stream.Intervals, stream.Duplicates, stream.Gaps, stream.Days));
+            Assert.Equal([("F", 48L)], stream.Quality.Select(q => (q.Key, q.Value)));
+            var standing = Nem12Reader.Read(File12(lines)).OfType<SourceRun>().Select(survey.Standing).OfType<SourceRun>();
+            Assert.Equal(2.5m, Assert.Single(standing).Values[0]);
+        }
+    }
+
+    [Fact]
+    public void Two_values_of_which_nothing_says_which_is_newer_are_named()
+    {
+        var survey = Survey(File12(
+        [
+            "300,20240101," + string.Join(',', Enumerable.Repeat("5", 48)) + ",A,,,,",
+            "300,20240101,6," + string.Join(',', Enumerable.Repeat("5", 47)) + ",A,,,,",
+        ]));
+        Assert.False(survey.Refused);
+        Assert.Equal(241m, Assert.Single(survey.Streams).Sum);
+        Assert.Equal(4, Assert.Single(survey.Problems).Line);
+    }
+
+    [Fact]
+    public void Days_and_nulls_that_are_missing_are_gaps()
+    {
+        var stream = Assert.Single(Survey(File12(
+        [
+            "300,20240101," + string.Join(',', Day30) + ",A,,,,",
+            "300,20240103," + string.Join(',', Day30) + ",V,,,,",
+            "400,1,2,N,,",
+            "400,3,48,A,,",
+        ])).Streams);
+        Assert.Equal((94, 50, 2), (stream.Intervals, stream.Gaps, stream.Days));
+        Assert.Equal([50L], stream.Holes().Select(h => h.Intervals));
+    }
+
+    [Theory]
+    [InlineData("E1", "NMI/ActiveEnergy/Import")]
+    [InlineData("B1", "NMI/ActiveEnergy/Export")]
+    [InlineData("E2", "NMI-2/ActiveEnergy/Import")]
+    [InlineData("F1", "NMI-F1/ActiveEnergy/Import")]
+    public void A_suffix_says_point_and_direction(string suffix, string channel)
+    {
+        var lines = File12(["300,20240101," + string.Join(',', Day30) + ",A,,,,"]);
+        lines[1] = $"200,NMI,X,1,{suffix},N1,METER,kWh,30,";
+        var source = Assert.Single(Survey(lines).Streams).Channel;
+        Assert.Equal(channel, new Protocols.ChannelKey(source.Point, source.Measurand!.Value).ToString());
+    }
+
+    [Fact]
+    public void NEM13_quantities_are_taken_as_stated()
+    {
+        Assert.SkipUnless(SharedCases.Root is not null, SharedCases.Absent);
+        var files = Directory.GetFiles(SharedCases.Path("data", "nem12", "nem13")!);
+        Assert.NotEmpty(files);
+        foreach (var file in files)
+        {
+            var lines = File.ReadAllLines(file);
+            var survey = FileSurvey.Of(() => Nem13Reader.Read(lines));
+            Assert.False(survey.Refused, $"{file}: {string.Join(", ", survey.Problems)}");
+            var expected = lines.Where(l => l.StartsWith("250", StringComparison.Ordinal)).Sum(l => decimal.Parse(l.Split(',')[18], CultureInfo.InvariantCulture));
+            Assert.Equal(expected, survey.Streams.Sum(s => s.Sum));
+        }
+    }
+
+    private static FileSurvey Survey(IEnumerable<string> lines) => FileSurvey.Of(() => Nem12Reader.Read(lines));
+
+    private static List<SourceItem> Items(params string[] records) => [.. Nem12Reader.Read(File12(records))];
+
+    private static string[] File12(string[] records) => ["100,NEM12,202401100000,MDP,RET", "200,NMI,E1,1,E1,N1,METER,kWh,30,", .. records, "900"];
+}
