@@ -36,10 +36,11 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         }
 
         var registers = await RegisterCatalog.LockAsync(connection, ids.Values, cancellationToken);
-        var routed = RouteAll(decoded, ids, registers, await Retention.FloorAsync(connection, cancellationToken));
-        await _store.LoadAsync(Surroundings(routed), cancellationToken);
-        var dirty = Merge(routed);
-        var reads = routed.Where(r => r.Route.Read is not null).Select(r => (r.Register.Id, r.Route.Read!.Value, "off-boundary", r.Source)).ToArray();
+        var slots = new List<SlotReading>(decoded.Sum(d => d.Batch.Readings.Length));
+        var reads = new List<(RegisterId Register, RegisterPoint Point, string Kind, string Source)>();
+        RouteAll(decoded, ids, registers, await Retention.FloorAsync(connection, cancellationToken), slots, reads);
+        await _store.LoadAsync(Surroundings(slots, reads), cancellationToken);
+        var dirty = Merge(slots);
         foreach (var (register, at) in await _store.AddReadsAsync(reads, cancellationToken))
         {
             dirty.Add(register, at);
@@ -68,14 +69,13 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         return decoded;
     }
 
-    private List<RoutedReading> RouteAll(
-        List<(JournalBatch Journal, ReadingBatch Batch)> decoded, Dictionary<RegisterKey, RegisterId> ids, Dictionary<RegisterId, KnownRegister> registers, Instant floor)
+    private void RouteAll(
+        List<(JournalBatch Journal, ReadingBatch Batch)> decoded, Dictionary<RegisterKey, RegisterId> ids, Dictionary<RegisterId, KnownRegister> registers, Instant floor,
+        List<SlotReading> slots, List<(RegisterId, RegisterPoint, string, string)> reads)
     {
-        var routed = new List<RoutedReading>();
         var refusals = new Dictionary<(RegisterKey, string), (int Count, string Detail)>();
         foreach (var (journal, batch) in decoded)
         {
-            var source = $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}";
             refusals.Clear();
             KnownRegister? register = null;
             RegisterKey last = default;
@@ -105,7 +105,14 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                     Count(refusals, reading.Register, Route.BeyondDisplay, $"{reading.Value} at {reading.At} does not fit the display; correct the installation's digits");
                 }
 
-                routed.Add(new RoutedReading(register, route, source));
+                if (route.Place is { } place)
+                {
+                    slots.Add(new SlotReading(register, place, route.Slot));
+                }
+                else
+                {
+                    reads.Add((register.Id, route.Read!.Value, "off-boundary", $"{journal.Gateway}/{journal.Stream}/{journal.Sequence}"));
+                }
             }
 
             foreach (var ((refused, reason), (count, detail)) in refusals)
@@ -113,41 +120,46 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                 _parked.Add(new ParkedReadings(journal.Gateway, journal.Stream, journal.Sequence, refused.ToString(), reason, detail, count, now));
             }
         }
-
-        return routed;
     }
 
     private static void Count(Dictionary<(RegisterKey, string), (int Count, string Detail)> refusals, RegisterKey register, string reason, string detail) =>
         refusals[(register, reason)] = refusals.TryGetValue((register, reason), out var before) ? (before.Count + 1, before.Detail) : (1, detail);
 
     /// <summary>Each day that a reading falls on, and its neighbours, which the intervals around it need.</summary>
-    private static HashSet<(RegisterId, LocalDate)> Surroundings(List<RoutedReading> routed)
+    private static HashSet<(RegisterId, LocalDate)> Surroundings(List<SlotReading> slots, List<(RegisterId Register, RegisterPoint Point, string, string)> reads)
     {
         var days = new HashSet<(RegisterId, LocalDate)>();
         (RegisterId, LocalDate) last = default;
-        foreach (var reading in routed)
+        foreach (var slot in slots)
         {
-            var day = reading.Route.Place?.Day ?? UtcDay.Of(reading.Route.Read!.Value.At);
-            if (last == (reading.Register.Id, day))
+            if (last != (slot.Register.Id, slot.Place.Day))
             {
-                continue;
+                last = (slot.Register.Id, slot.Place.Day);
+                Add(slot.Register.Id, slot.Place.Day);
             }
+        }
 
-            last = (reading.Register.Id, day);
-            days.Add(last);
-            days.Add((reading.Register.Id, day.PlusDays(-1)));
-            days.Add((reading.Register.Id, day.PlusDays(1)));
+        foreach (var read in reads)
+        {
+            Add(read.Register, UtcDay.Of(read.Point.At));
         }
 
         return days;
+
+        void Add(RegisterId register, LocalDate day)
+        {
+            days.Add((register, day));
+            days.Add((register, day.PlusDays(-1)));
+            days.Add((register, day.PlusDays(1)));
+        }
     }
 
-    private DirtyRegisters Merge(List<RoutedReading> routed)
+    private DirtyRegisters Merge(List<SlotReading> slots)
     {
         var dirty = new DirtyRegisters();
-        foreach (var (register, route, _) in routed)
+        foreach (var (register, place, slot) in slots)
         {
-            if (route.Place is { } place && _store.Merge(register, place, route.Slot) == SlotChange.Value)
+            if (_store.Merge(register, place, slot) == SlotChange.Value)
             {
                 dirty.Add(register.Id, UtcDay.StartOf(place.Day) + Duration.FromMinutes((long)place.Slot * register.IntervalOn(place.Day)));
             }
@@ -156,5 +168,5 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         return dirty;
     }
 
-    private readonly record struct RoutedReading(KnownRegister Register, Route Route, string Source);
+    private readonly record struct SlotReading(KnownRegister Register, GridPlace Place, RegisterSlot Slot);
 }
