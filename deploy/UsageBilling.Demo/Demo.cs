@@ -181,7 +181,9 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
     {
         if (ProgressLine().Match(line) is { Success: true } m)
         {
-            _sampled = $"{m.Groups["cycles"]} of {m.Groups["of"]} cycles, {m.Groups["rate"]} cycles/s, {m.Groups["fsyncs"]} fsyncs, {m.Groups["ratio"]} cycles per fsync";
+            _sampled = m.Groups["of"].Value == "0"
+                ? "nothing, everything until now was sampled before"
+                : $"{m.Groups["cycles"]} of {m.Groups["of"]} cycles, {m.Groups["rate"]} cycles/s, {m.Groups["fsyncs"]} fsyncs, {m.Groups["ratio"]} cycles per fsync";
             _timeline.Progress("sampling " + _sampled);
             if (m.Groups["cycles"].Value == m.Groups["of"].Value)
             {
