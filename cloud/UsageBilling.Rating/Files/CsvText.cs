@@ -36,7 +36,7 @@ internal sealed class CsvText
             return null;
         }
 
-        var names = header.Split(',', StringSplitOptions.TrimEntries);
+        var names = Cells(header);
         var rows = new List<(int, string[])>(lines.Length);
         for (var i = 1; i < lines.Length && problems.Count < MostProblems; i++)
         {
@@ -46,7 +46,7 @@ internal sealed class CsvText
                 continue;
             }
 
-            var cells = line.Split(',', StringSplitOptions.TrimEntries);
+            var cells = Cells(line);
             if (cells.Length != names.Length)
             {
                 problems.Add(new Problem(file, $"has {cells.Length} cells where the header has {names.Length}", i + 1));
@@ -57,6 +57,18 @@ internal sealed class CsvText
         }
 
         return new CsvText(names, rows, problems);
+    }
+
+    /// <summary>The cells of a line, each without the quotes that some programs put around it; none holds a comma.</summary>
+    private static string[] Cells(string line)
+    {
+        var cells = line.Split(',', StringSplitOptions.TrimEntries);
+        for (var i = 0; i < cells.Length && line.Contains('"', StringComparison.Ordinal); i++)
+        {
+            cells[i] = cells[i] is ['"', .. var inner, '"'] ? inner : cells[i];
+        }
+
+        return cells;
     }
 
     public int Column(string name) => Array.FindIndex(Header, column => string.Equals(column, name, StringComparison.OrdinalIgnoreCase));

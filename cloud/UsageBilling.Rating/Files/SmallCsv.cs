@@ -8,7 +8,13 @@ namespace UsageBilling.Rating.Files;
 /// <summary>Price and factor series (<c>start,value</c>) and demand history (<c>month,kw</c>).</summary>
 public static class SmallCsv
 {
-    /// <summary>A series in the order of time; the value column may have any name. The last value holds on.</summary>
+    private static readonly Duration LongestInterval = Duration.FromHours(1);
+
+    /// <summary>
+    /// A series in the order of time; the value column may have any name. Values of intervals (an hour or shorter) must follow
+    /// each other without holes and the last holds for one interval; values of longer spans, such as monthly factors, hold until
+    /// the next one and the last holds on.
+    /// </summary>
     public static (ValueSeries? Series, IReadOnlyList<Problem> Problems) ReadSeries(string text, string file, DateTimeZone zone)
     {
         var problems = new List<Problem>();
@@ -22,7 +28,7 @@ public static class SmallCsv
             problems.Add(new Problem(file, "the header must be start,value", 1));
         }
 
-        var values = new List<(Instant, decimal)>();
+        var values = new List<(Instant Start, decimal Value)>();
         Instant? last = null;
         foreach (var (line, cells) in csv.Rows)
         {
@@ -52,7 +58,45 @@ public static class SmallCsv
             problems.Add(new Problem(file, "has no values", 1));
         }
 
-        return problems.Count > 0 ? (null, problems) : (new ValueSeries(values), []);
+        FindHoles(csv, file, values, problems);
+        if (problems.Count > 0)
+        {
+            return (null, problems);
+        }
+
+        var step = values.Count > 1 ? values[^1].Start - values[^2].Start : Duration.MaxValue;
+        return (new ValueSeries(values, step <= LongestInterval ? values[^1].Start + step : null), []);
+    }
+
+    /// <summary>
+    /// Interval prices may change their resolution (hours to quarter hours), and then keep it. A longer step that lasts less
+    /// than a day between shorter ones is a hole.
+    /// </summary>
+    private static void FindHoles(CsvText csv, string file, List<(Instant Start, decimal Value)> values, List<Problem> problems)
+    {
+        if (problems.Count > 0 || values.Count < 3)
+        {
+            return;
+        }
+
+        var steps = Enumerable.Range(1, values.Count - 1).Select(row => values[row].Start - values[row - 1].Start).ToArray();
+        if (steps.Min() > LongestInterval)
+        {
+            return;
+        }
+
+        for (var (at, next) = (0, 0); at < steps.Length && !csv.Full; at = next)
+        {
+            for (next = at; next < steps.Length && steps[next] == steps[at]; next++)
+            {
+            }
+
+            var longer = (at > 0 && steps[at] > steps[at - 1]) || (next < steps.Length && steps[at] > steps[next]);
+            if (steps[at] > LongestInterval || (longer && values[next].Start - values[at].Start < Duration.FromDays(1)))
+            {
+                problems.Add(new Problem(file, $"values are missing between {values[at].Start} and {values[at + 1].Start}; fill them", csv.Rows[at + 1].Line));
+            }
+        }
     }
 
     /// <summary>Peaks of months before the first one billed, added to a state.</summary>

@@ -74,4 +74,30 @@ public sealed class UsageCsvTests
     }
 
     private static UsageFile Read(string text) => UsageCsv.Read(text, "u.csv", Day, new UsageCsvOptions());
+
+    /// <summary>Rows of minutes after midnight; the line that ends the hole, or none.</summary>
+    [Theory]
+    [InlineData("0,60,120,180", null)]
+    [InlineData("0,60,180,240", 4)]
+    [InlineData("0,15,30,60,75,90", 5)]
+    [InlineData("0,60,120,1560,1620", 5)]
+    [InlineData("0,44640,84960", null)]
+    public void A_hole_in_interval_prices_is_told_with_its_line(string minutes, int? line)
+    {
+        var rows = minutes.Split(',').Select(minute => $"{Instant.FromUtc(2025, 1, 1, 0, 0) + Duration.FromMinutes(long.Parse(minute, System.Globalization.CultureInfo.InvariantCulture))},0.1");
+        var (series, problems) = SmallCsv.ReadSeries("start,value\n" + string.Join('\n', rows), "prices.csv", DateTimeZone.Utc);
+        Assert.Equal(line, problems.SingleOrDefault()?.Line);
+        Assert.Equal(line is null, series is not null);
+    }
+
+    [Fact]
+    public void Prices_may_pass_from_hours_to_quarter_hours_and_the_last_holds_for_its_interval()
+    {
+        var start = Instant.FromUtc(2025, 9, 30, 0, 0);
+        var rows = Enumerable.Range(0, 24).Select(hour => start + Duration.FromHours(hour)).Concat(Enumerable.Range(0, 96).Select(quarter => start + Duration.FromHours(24) + Duration.FromMinutes(15L * quarter)));
+        var (series, problems) = SmallCsv.ReadSeries("\"start\",\"value\"\n" + string.Join('\n', rows.Select(at => $"\"{at}\",\"0.1\"")), "prices.csv", DateTimeZone.Utc);
+        Assert.Empty(problems);
+        Assert.Equal(start + Duration.FromHours(48), series!.End);
+        Assert.Null(series.At(start + Duration.FromHours(48)));
+    }
 }
