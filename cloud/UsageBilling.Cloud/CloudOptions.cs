@@ -23,6 +23,11 @@ internal static class CloudOptions
         ("broker-password-file", "File with that user's password."),
         ("broker-ca", "PEM file of the authority behind the external broker's certificate."),
         ("gateway-broker", "The broker as gateways reach it, told to them when they enrol."),
+        ("mail-server", "Mail server for alerts, smtp://host:port (STARTTLS) or smtps://host:port (default: none)."),
+        ("mail-from", "Sender of alerts by e-mail."),
+        ("mail-user", "User at the mail server."),
+        ("mail-password-file", "File with that user's password."),
+        ("webhook-networks", "Networks that are not public and that webhooks may go to, like 10.20.0.0/16 (default: none)."),
         ("roles", "What this instance does, out of ingest,billing,web (default: all)."),
     ];
 

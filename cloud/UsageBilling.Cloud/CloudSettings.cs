@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using MailKit.Security;
+using MimeKit;
 
 namespace UsageBilling.Cloud;
 
@@ -62,6 +64,12 @@ public sealed record CloudSettings
     /// <summary>The broker as gateways reach it, told to them when they enrol; null: <see cref="Broker"/>, or this host.</summary>
     public BrokerAddress? GatewayBroker { get; init; }
 
+    /// <summary>The mail server for alerts; null (the default): alerts by e-mail wait, and say so.</summary>
+    public MailSettings? Mail { get; init; }
+
+    /// <summary>Networks that are not public and that webhooks may go to all the same. The default is none.</summary>
+    public IReadOnlyList<IPNetwork> WebhookNetworks { get; init; } = [];
+
     /// <summary>What this instance does. The default is everything.</summary>
     public CloudRoles Roles { get; init; } = CloudRoles.Ingest | CloudRoles.Billing | CloudRoles.Web;
 
@@ -84,6 +92,8 @@ public sealed record CloudSettings
             BrokerPasswordFile = read.File("broker-password-file"),
             BrokerAuthority = read.File("broker-ca"),
             GatewayBroker = read.Broker("gateway-broker"),
+            Mail = read.Mail(),
+            WebhookNetworks = read.Networks("webhook-networks"),
             Roles = read.Roles("roles") ?? CloudRoles.Ingest | CloudRoles.Billing | CloudRoles.Web,
         };
         read.Check(settings.MqttTlsPort is null == (settings.MqttCertificate is null), "--mqtt-tls-port and --mqtt-certificate belong together: give both or neither");
@@ -147,6 +157,42 @@ public sealed record CloudSettings
             }
 
             Check(false, $"--{name} '{text}' must be mqtt://host:port or mqtts://host:port");
+            return null;
+        }
+
+        public List<IPNetwork> Networks(string name)
+        {
+            var networks = new List<IPNetwork>();
+            foreach (var part in (value(name) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            {
+                Check(IPNetwork.TryParse(part, out var network), $"--{name} '{part}' must be a network such as 10.20.0.0/16; several are separated by commas");
+                networks.Add(network);
+            }
+
+            return networks;
+        }
+
+        public MailSettings? Mail()
+        {
+            var (server, from, user, password) = (value("mail-server"), value("mail-from"), value("mail-user"), File("mail-password-file"));
+            Check(server is null == (from is null), "--mail-server and --mail-from belong together: give both or neither");
+            Check(user is null == (password is null), "--mail-user and --mail-password-file belong together: give both or neither");
+            Check(server is not null || user is null, "--mail-user is for a mail server: give --mail-server smtp://host:port too");
+            MailboxAddress? sender = null;
+            Check(from is null || (MailboxAddress.TryParse(from, out sender) && sender.Domain.Length > 0), $"--mail-from '{from}' must be an address such as alerts@utility.example");
+            if (server is null || sender is null)
+            {
+                return null;
+            }
+
+            if (Uri.TryCreate(server, UriKind.Absolute, out var uri) && uri is { Scheme: "smtp" or "smtps", Host.Length: > 0, UserInfo: "", AbsolutePath: "" or "/" })
+            {
+                var tls = uri.Scheme == "smtps";
+                var security = tls ? SecureSocketOptions.SslOnConnect : user is null ? SecureSocketOptions.StartTlsWhenAvailable : SecureSocketOptions.StartTls;
+                return new MailSettings(uri.Host, uri.Port > 0 ? uri.Port : tls ? 465 : 587, security, user, password, sender);
+            }
+
+            Check(false, $"--mail-server '{server}' must be smtp://host:port or smtps://host:port");
             return null;
         }
 

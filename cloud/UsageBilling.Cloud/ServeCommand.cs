@@ -1,5 +1,7 @@
 using System.CommandLine;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Alerts;
+using UsageBilling.Cloud.Analytics;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
@@ -11,6 +13,7 @@ using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.SignIn;
 using UsageBilling.Cloud.Tariffs;
+using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Cloud.Web;
 
 namespace UsageBilling.Cloud;
@@ -34,8 +37,8 @@ internal static class ServeCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>The host over an open database; tests start it on ports of their own.</summary>
-    public static WebApplication CreateApp(CloudSettings settings, CloudDatabase database)
+    /// <summary>The host over an open database; tests start it on ports of their own, and at an instant of their own.</summary>
+    public static WebApplication CreateApp(CloudSettings settings, CloudDatabase database, TimeProvider? time = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
@@ -45,14 +48,17 @@ internal static class ServeCommand
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(settings.Bind, settings.HttpPort));
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning); // a line for each request is the proxy's business
         builder.Services.AddSingleton(settings);
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddProblemDetails();
         builder.AddDatabase(database);
         builder.AddApi();
         builder.AddGateways();
         builder.AddMetering();
         builder.AddProvisioning();
+        builder.AddUsageEvents(work: settings.Roles.HasFlag(CloudRoles.Ingest));
         builder.AddInvoices();
+        builder.AddAnalytics();
+        builder.AddAlerts(settings, work: settings.Roles.HasFlag(CloudRoles.Billing));
         builder.AddBilling(work: settings.Roles.HasFlag(CloudRoles.Billing));
         if (settings.Roles.HasFlag(CloudRoles.Ingest))
         {
@@ -77,6 +83,7 @@ internal static class ServeCommand
         app.MapApi();
         app.MapGateways();
         app.MapProvisioning();
+        app.MapUsageEvents();
         app.MapAccounts();
         app.MapConsumption();
         app.MapConsumptionCsv();
@@ -84,6 +91,8 @@ internal static class ServeCommand
         app.MapBilling();
         app.MapInvoices();
         app.MapLedger();
+        app.MapAnalytics();
+        app.MapAlerts();
         app.MapOverview();
         if (settings.Roles.HasFlag(CloudRoles.Web))
         {

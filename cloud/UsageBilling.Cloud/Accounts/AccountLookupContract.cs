@@ -16,6 +16,12 @@ public static class AccountLookup
     public static Task<ServicePointRecord?> ServicePointAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
         AccountRows.ServicePointAsync(connection, id, cancellationToken);
 
+    /// <summary>Service points by id; unknown ones are not in the result.</summary>
+    public static async Task<Dictionary<string, ServicePointRecord>> ServicePointsAsync(NpgsqlConnection connection, IEnumerable<string> ids, CancellationToken cancellationToken) =>
+        (await AccountRows.ListAsync(
+            connection, $"SELECT {AccountRows.ServicePointColumns} FROM service_point WHERE service_point_id = ANY($1)", AccountRows.ServicePoint, cancellationToken, (object)ids.Distinct().ToArray()))
+            .ToDictionary(p => p.Id, StringComparer.Ordinal);
+
     /// <summary>The supplier, or null.</summary>
     public static Task<SupplierRecord?> SupplierAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
         AccountRows.SupplierAsync(connection, id, cancellationToken);

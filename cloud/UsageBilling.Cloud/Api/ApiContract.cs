@@ -65,8 +65,11 @@ public readonly record struct Paging(string? After, int Limit)
         }
 
         rows.RemoveRange(Limit, rows.Count - Limit);
-        return new Page<T>(rows, Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key(rows[^1]))));
+        return new Page<T>(rows, Cursor(key(rows[^1])));
     }
+
+    /// <summary>The cursor of the page after a key.</summary>
+    public static string Cursor(string key) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(key));
 }
 
 /// <summary>The groups that endpoints are mapped into.</summary>

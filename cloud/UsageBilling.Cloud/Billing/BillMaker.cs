@@ -48,21 +48,8 @@ internal static class BillMaker
     /// <exception cref="Rating.Tariffs.RatingInputException">The period cannot be rated from what there is.</exception>
     public static MadeBill Make(BillSources sources, RatePlans plans, string tzdbVersion)
     {
-        var problems = new List<ContractInputProblem>();
-        var parameters = ContractInputs.Read(ContractInputs.Named(sources.Contract.Contract.Parameters), sources.Previous?.Closing ?? RatingState.Empty, problems);
-        if (problems.Count > 0)
-        {
-            throw new Rating.Tariffs.RatingInputException($"contract {sources.Key.Contract}", string.Join("; ", problems.Select(p => $"parameter {p.Name} {p.Message}")));
-        }
-
-        var charges = RatingEngine.Rate(new RatingInput
-        {
-            Period = sources.Period,
-            Tariffs = sources.Tariffs,
-            Profiles = [.. sources.Channels.Select(c => c.Profile.Profile)],
-            Contract = parameters,
-            AnchorDay = sources.Contract.Contract.AnchorDay,
-        }, plans);
+        var charges = ContractRating.Rate(
+            sources.Contract.Contract, sources.Period, sources.Tariffs, sources.Channels.Select(c => c.Profile.Profile), sources.Previous?.Closing ?? RatingState.Empty, plans);
         var totals = sources.Channels.Select(c => Total(c.Key, c.Profile.Profile, sources.Meters)).ToList();
         var bill = new Bill
         {

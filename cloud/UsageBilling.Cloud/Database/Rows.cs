@@ -46,7 +46,8 @@ internal static class Rows
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object?[] values)
     {
         var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
+        // An array of texts that stands alone is taken for the list of values by the compiler; it is one value.
+        foreach (var value in values.GetType() == typeof(object?[]) ? values : [values])
         {
             // A null has no type to infer; texts are the only ones that are null here.
             command.Parameters.Add(value is null

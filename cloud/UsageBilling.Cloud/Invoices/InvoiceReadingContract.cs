@@ -23,6 +23,9 @@ public sealed record InvoiceSummary(
 /// <summary>How many documents are issued and how many renderings wait.</summary>
 public sealed record InvoiceCount(int Invoices, int CreditNotes, int RenderingsWaiting, int RenderingsFailed);
 
+/// <summary>What an account was billed: invoices less credit notes.</summary>
+public sealed record AccountRevenue(string Account, string Currency, int Invoices, int CreditNotes, decimal Net, decimal Tax, decimal Total);
+
 /// <summary>Reads issued documents.</summary>
 public static class InvoiceReading
 {
@@ -82,6 +85,29 @@ public static class InvoiceReading
         }
 
         return formats;
+    }
+
+    /// <summary>Revenue of up to <paramref name="limit"/> accounts after one, from documents whose billed period begins in [from, to).</summary>
+    public static async Task<List<AccountRevenue>> RevenueAsync(NpgsqlDataSource database, LocalDate from, LocalDate to, string after, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            SELECT account_id, min(currency), count(*) FILTER (WHERE kind = 'invoice')::integer, count(*) FILTER (WHERE kind = 'credit-note')::integer,
+                   sum(CASE kind WHEN 'invoice' THEN net ELSE -net END), sum(CASE kind WHEN 'invoice' THEN tax ELSE -tax END), sum(CASE kind WHEN 'invoice' THEN total ELSE -total END)
+            FROM invoice WHERE account_id > $1 AND period_start >= $2 AND period_start < $3 GROUP BY account_id ORDER BY account_id LIMIT $4
+            """);
+        command.Parameters.Add(new() { Value = after });
+        command.Parameters.Add(new() { Value = from });
+        command.Parameters.Add(new() { Value = to });
+        command.Parameters.Add(new() { Value = limit });
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var list = new List<AccountRevenue>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            list.Add(new AccountRevenue(row.GetString(0), row.GetString(1), row.GetInt32(2), row.GetInt32(3), row.GetDecimal(4), row.GetDecimal(5), row.GetDecimal(6)));
+        }
+
+        return list;
     }
 
     /// <summary>Counts for the overview.</summary>

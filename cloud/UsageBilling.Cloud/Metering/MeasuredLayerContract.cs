@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
 
@@ -84,6 +85,7 @@ public static class MeasuredLayer
             ChannelFeed.Registers => RegisterIntervals.ComputeAsync(connection, days, now, cancellationToken),
             ChannelFeed.Deliveries => DeliveredDays.ComputeAsync(connection, days, cancellationToken),
             ChannelFeed.Virtual => VirtualDays.ComputeAsync(connection, days, cancellationToken),
+            ChannelFeed.Events => EventDays.ComputeAsync(connection, days, cancellationToken),
             _ => throw new InvalidOperationException($"nothing computes days of feed {feed} yet"),
         };
 

@@ -3,6 +3,7 @@ using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tariffs;
+using UsageBilling.Cloud.UsageEvents;
 
 namespace UsageBilling.Cloud.Provisioning;
 
@@ -50,6 +51,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         var accounts = new AccountStore(connection, actor, now);
         var tariffs = new TariffCatalog(connection, actor, now);
         var contracts = new ContractCheck(connection);
+        var usage = new UsageDefinitionStore(connection, actor, now);
         List<ProvisionedCount> counts =
         [
             await EachAsync("suppliers", document.Suppliers, (_, s) => accounts.SaveAsync(s, cancellationToken)),
@@ -71,6 +73,12 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
                 }
 
                 throw new AccountConflictException($"no version of tariff {c.Tariff} is in force on {c.From:uuuu-MM-dd}; add one that is, or let the contract begin later");
+            }),
+            await EachAsync("usageDefinitions", document.Usage, async (_, u) =>
+            {
+                var (saved, wrong) = await usage.SaveAsync(u, cancellationToken);
+                problems.AddRange(wrong);
+                return saved;
             }),
         ];
         foreach (var (meter, index) in document.Meters.Select((m, i) => (m, i)))

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NodaTime;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
@@ -48,6 +49,9 @@ public sealed record ProvisioningDocument
     /// <summary>Contracts.</summary>
     public required IReadOnlyList<ContractRecord> Contracts { get; init; }
 
+    /// <summary>What event types mean.</summary>
+    public required IReadOnlyList<ProvisionedUsage> Usage { get; init; }
+
     /// <summary>
     /// Reads a document. <paramref name="file"/> gives the text of a file named in it, or null where there is none; it is null itself where files may not be named (over HTTP).
     /// Null is returned when there is any problem.
@@ -69,7 +73,7 @@ public sealed record ProvisioningDocument
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, contracts"));
+                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, contracts, usageDefinitions"));
                 return null;
             }
 
@@ -89,6 +93,7 @@ public sealed record ProvisioningDocument
             ServicePoints = root.List("servicePoints", ServicePoint),
             Meters = root.List("meters", Meter),
             Contracts = root.List("contracts", Contract),
+            Usage = root.List("usageDefinitions", UsageDefinitionDocument.Read),
         };
     }
 

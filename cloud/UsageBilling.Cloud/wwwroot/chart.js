@@ -23,6 +23,12 @@ const functions = {
       .map(i => i.seriesId === "missing" ? `${i.marker}${escape(i.seriesName)}` : `${i.marker}${escape(i.seriesName)} <b>${number(i.value, decimals)} ${escape(unit)}</b>`);
     return [head, ...rows].join("<br>");
   },
+  // Tooltip of a heat map's cell: when, how much, and whether a part of it is missing.
+  cell: ({ unit, decimals }) => item => {
+    const { local, missing, value } = item.data;
+    const head = `${weekday(local)} ${day(local)} ${clock(local)} <span class="offset">${escape(local.slice(16))}</span>`;
+    return `${head}<br>${item.marker}<b>${number(value[2], decimals)} ${escape(unit)}</b>${missing > 0 ? `<br>${missing} intervals without data` : ""}`;
+  },
 };
 
 const charts = new Map();

@@ -64,7 +64,16 @@ public sealed record EventPath
 
         if (element.ValueKind is JsonValueKind.String)
         {
-            return element.GetString();
+            // GetString throws at half a surrogate pair, which JSON can escape and no text may hold.
+            try
+            {
+                return element.GetString();
+            }
+            catch (InvalidOperationException)
+            {
+                problem = $"{Text} is no valid text";
+                return null;
+            }
         }
 
         if (element.ValueKind is JsonValueKind.Number)

@@ -44,9 +44,9 @@ public static class EventReading
             return Refused("time", $"{at} is before {definition.From:uuuu-MM-dd}, from which on {definition.EventType} is taken");
         }
 
-        if (definition.Point.Find(attributes, data, out var problem) is not { Length: > 0 and <= MostName } point)
+        if (definition.Point.Find(attributes, data, out var problem) is not { Length: > 0 and <= MostName } point || point.Any(char.IsControl))
         {
-            return Refused(definition.Point.Text, problem.Length > 0 ? problem : $"must be a name of 1 to {MostName} characters");
+            return Refused(definition.Point.Text, problem.Length > 0 ? problem : $"must be a name of 1 to {MostName} characters without control characters");
         }
 
         var value = 1m;

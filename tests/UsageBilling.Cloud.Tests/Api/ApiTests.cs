@@ -51,6 +51,7 @@ public sealed class ApiTests : IAsyncLifetime
         var known = new Dictionary<string, string>
         {
             ["account"] = "A0001", ["servicePoint"] = "P0001", ["code"] = "flat", ["version"] = "1", ["number"] = "SW-2026-000001",
+            ["alert"] = Guid.Empty.ToString(), ["target"] = "nobody",
             ["bill"] = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1)).ToString(),
             ["run"] = (await site.ScalarAsync<Guid>("SELECT run_id FROM bill_run")).ToString(),
         };
@@ -60,7 +61,7 @@ public sealed class ApiTests : IAsyncLifetime
             foreach (var method in item!.Operations!.Keys)
             {
                 var url = known.Aggregate(path, (u, k) => u.Replace("{" + k.Key + "}", k.Value, StringComparison.Ordinal));
-                url += path.EndsWith("/consumption", StringComparison.Ordinal) ? "?from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z" : "";
+                url += path.EndsWith("}/consumption", StringComparison.Ordinal) ? "?from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z" : "";
                 using var request = new HttpRequestMessage(method, url);
                 request.Content = method == HttpMethod.Get ? null : new StringContent("{}", Encoding.UTF8, "application/json");
                 using var response = await client.SendAsync(request);

@@ -19,7 +19,7 @@ internal sealed class RunningCloud : IAsyncDisposable
 
     public int MqttPort => App.Services.GetRequiredService<EmbeddedBroker>().Port;
 
-    public static async Task<RunningCloud> StartAsync(MigratedDatabase postgres, Func<CloudSettings, CloudSettings>? with = null)
+    public static async Task<RunningCloud> StartAsync(MigratedDatabase postgres, Func<CloudSettings, CloudSettings>? with = null, TimeProvider? time = null)
     {
         var settings = new CloudSettings
         {
@@ -32,7 +32,7 @@ internal sealed class RunningCloud : IAsyncDisposable
         };
         settings = with?.Invoke(settings) ?? settings;
         var database = await CloudDatabase.OpenAsync(settings, default);
-        var app = ServeCommand.CreateApp(settings, database);
+        var app = ServeCommand.CreateApp(settings, database, time);
         await app.StartAsync();
         return new RunningCloud(app, database);
     }

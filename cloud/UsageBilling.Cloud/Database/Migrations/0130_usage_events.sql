@@ -2,7 +2,7 @@
 -- Citus: usage_definition and usage_subject reference tables, usage_channel and usage_day_due by channel_id.
 
 CREATE TABLE usage_definition (
-  event_type        text PRIMARY KEY CHECK (event_type ~ '^[!-~]{1,256}$'),
+  event_type        text PRIMARY KEY CHECK (event_type ~ '^[!-~]+$' AND length(event_type) <= 256),
   measure           text NOT NULL,
   aggregation       text NOT NULL CHECK (aggregation IN ('sum', 'count', 'max', 'latest')),
   value_path        text CHECK ((aggregation = 'count') = (value_path IS NULL)),

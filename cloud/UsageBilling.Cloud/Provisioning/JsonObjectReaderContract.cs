@@ -94,6 +94,59 @@ internal sealed class JsonObjectReader(JsonElement element, string path, List<Pr
         return null;
     }
 
+    /// <summary>A decimal number above zero, with or without quotes; null where it is absent or wrong.</summary>
+    public decimal? OptionalPositive(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind is JsonValueKind.Number or JsonValueKind.String
+            && decimal.TryParse(value.ValueKind == JsonValueKind.Number ? value.GetRawText() : value.GetString(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0)
+        {
+            return number;
+        }
+
+        Problem(name, "must be a number above 0, like 12.5");
+        return null;
+    }
+
+    /// <summary>A list of texts; empty where it is absent.</summary>
+    public List<string> Texts(string name)
+    {
+        var list = new List<string>();
+        if (Find(name) is not { } value)
+        {
+            return list;
+        }
+
+        if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(e => e.ValueKind != JsonValueKind.String || e.GetString() is not { Length: > 0 }))
+        {
+            Problem(name, "must be a list of texts that are not empty");
+            return list;
+        }
+
+        list.AddRange(value.EnumerateArray().Select(e => e.GetString()!));
+        return list;
+    }
+
+    public bool? OptionalBoolean(string name)
+    {
+        if (Find(name) is not { } value)
+        {
+            return null;
+        }
+
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return value.GetBoolean();
+        }
+
+        Problem(name, "must be true or false");
+        return null;
+    }
+
     public LocalDate Date(string name)
     {
         if (!Has(name))
@@ -176,6 +229,36 @@ internal sealed class JsonObjectReader(JsonElement element, string path, List<Pr
         }
 
         return list;
+    }
+
+    /// <summary>Names and texts, in the order of the document.</summary>
+    public Dictionary<string, string> Map(string name)
+    {
+        var map = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (Find(name) is not { } value)
+        {
+            return map;
+        }
+
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            Problem(name, "must be an object of names and texts");
+            return map;
+        }
+
+        foreach (var property in value.EnumerateObject())
+        {
+            if (property.Value.ValueKind == JsonValueKind.String && property.Value.GetString() is { Length: > 0 } text)
+            {
+                map[property.Name] = text;
+            }
+            else
+            {
+                Problem($"{name}.{property.Name}", "must be a text that is not empty");
+            }
+        }
+
+        return map;
     }
 
     public static T Read<T>(JsonElement value, string path, List<ProvisioningProblem> problems, Func<JsonObjectReader, T> read)

@@ -1,0 +1,82 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Events;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.UsageEvents;
+
+/// <summary>Days of channels that events feed, out of the events that are kept.</summary>
+public static class EventDays
+{
+    /// <summary>Computes days, in the caller's transaction, which holds the channels' locks.</summary>
+    /// <exception cref="OverflowException">A slot's sum leaves 64 bits.</exception>
+    public static async Task<IReadOnlyList<ComputedDay>> ComputeAsync(NpgsqlConnection connection, IReadOnlyList<(ChannelId Channel, LocalDate Day)> days, CancellationToken cancellationToken)
+    {
+        var failures = new List<(ChannelId, LocalDate, string Reason)>();
+        var computed = await ComputeAsync(connection, days, failures, cancellationToken);
+        return failures.Count == 0 ? computed : throw new OverflowException(failures[0].Reason);
+    }
+
+    internal static async Task<IReadOnlyList<ComputedDay>> ComputeAsync(
+        NpgsqlConnection connection, IReadOnlyList<(ChannelId Channel, LocalDate Day)> days, List<(ChannelId Channel, LocalDate Day, string Reason)> failures, CancellationToken cancellationToken)
+    {
+        var channels = await UsageChannels.ReadAsync(connection, days.Select(d => d.Channel), cancellationToken);
+        var definitions = await UsageDefinitions.ReadAsync(connection, channels.Values.Select(c => c.EventType), cancellationToken);
+        var wanted = days.Where(d => channels.ContainsKey(d.Channel)).Distinct().ToArray();
+        var computed = new List<ComputedDay>(wanted.Length);
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT w.place, e.source, e.event_id, e.event_at, e.value
+            FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS w (channel_id, from_at, to_at, place)
+            JOIN usage_event e ON e.channel_id = w.channel_id AND e.event_at >= w.from_at AND e.event_at < w.to_at
+            ORDER BY w.place
+            """,
+            connection)
+        {
+            Parameters =
+            {
+                new() { Value = wanted.Select(d => d.Channel.Value).ToArray() },
+                new() { Value = wanted.Select(d => UtcDay.StartOf(d.Day)).ToArray() },
+                new() { Value = wanted.Select(d => UtcDay.StartOf(d.Day.PlusDays(1))).ToArray() },
+            },
+        };
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var events = new List<StoredEvent>();
+        var next = 0;
+        while (await row.ReadAsync(cancellationToken))
+        {
+            var place = (int)row.GetInt64(0) - 1;
+            for (; next < place; next++)
+            {
+                Close(next);
+            }
+
+            events.Add(new StoredEvent(row.GetString(1), row.GetString(2), row.GetFieldValue<Instant>(3), row.GetDecimal(4)));
+        }
+
+        for (; next < wanted.Length; next++)
+        {
+            Close(next);
+        }
+
+        return computed;
+
+        void Close(int index)
+        {
+            var (channel, day) = wanted[index];
+            var (type, closedThrough) = channels[channel];
+            try
+            {
+                computed.Add(new ComputedDay(channel, day, EventDay.Compute(definitions[type], day, events, day <= closedThrough)));
+            }
+            catch (OverflowException e)
+            {
+                failures.Add((channel, day, $"{channel} on {day:uuuu-MM-dd}: {e.Message} The sum of a slot leaves 64 bits: register a type with a larger exponent"));
+            }
+
+            events.Clear();
+        }
+    }
+}

@@ -1,0 +1,291 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using NodaTime;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Invoicing.Bills;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Tests.UsageEvents;
+
+/// <summary>Usage by CloudEvents over HTTP, from the request to the bill.</summary>
+public sealed class EventIntakeTests : IAsyncLifetime
+{
+    private static readonly ChannelId Traffic = EventSite.Channel("P0001", Quantity.Data);
+    private static readonly ChannelId Calls = EventSite.Channel("P0001", Quantity.Count);
+
+    private EventSite site = null!;
+
+    public async ValueTask InitializeAsync() => site = await EventSite.CreateAsync();
+
+    public ValueTask DisposeAsync() => site.DisposeAsync();
+
+    [Fact]
+    public async Task One_event_in_structured_mode_becomes_an_interval()
+    {
+        var (status, answer) = await site.PostAsync(EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:59:59.9999999Z", gigabytes: 0.000123m), "application/cloudevents+json; charset=utf-8");
+        Assert.Equal(200, status);
+        Assert.Equal("accepted", answer["results"]![0]!["status"]!.GetValue<string>());
+        await site.Upkeep.RunAsync(default);
+        Assert.Equal([0, 123, 0], await site.QuantitiesAsync(Traffic, "2026-10-05T07:00:00Z", "2026-10-05T10:00:00Z"));
+    }
+
+    [Fact]
+    public async Task One_event_in_binary_mode_is_the_same_event()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/events") { Content = new StringContent("{\"gigabytes\": \"1.5\"}", Encoding.UTF8, "application/json") };
+        foreach (var (name, value) in new Dictionary<string, string>
+        {
+            ["ce-specversion"] = "1.0", ["ce-type"] = EventSite.Traffic, ["ce-source"] = "/edge/1", ["ce-id"] = "caf%C3%A9", ["ce-time"] = "2026-10-05T10:00:00+02:00", ["ce-subject"] = "acme", ["ce-region"] = "eu",
+        })
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        using var response = await site.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(1.5m, await site.Billing.ScalarAsync<decimal>("SELECT value FROM usage_event WHERE event_id = 'café' AND attributes->>'region' = 'eu'"));
+        var again = EventSite.Event(EventSite.Traffic, "café", "2026-10-05T08:00:00Z", gigabytes: 1.5m);
+        Assert.Equal("duplicate", (await site.PostAsync(again, "application/cloudevents+json")).Answer["results"]![0]!["status"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Of_a_batch_what_can_be_taken_is_taken_and_the_answer_says_which_and_why_not()
+    {
+        var noTime = EventSite.Event(EventSite.Traffic, "3", "2026-10-05T08:00:00Z", gigabytes: 1);
+        noTime.Remove("time");
+        var twice = JsonNode.Parse("""{"specversion":"1.0","type":"t","source":"s","id":"a","time":"2026-10-05T08:00:00Z"}""")!;
+        var (status, answer) = await site.BatchAsync(
+            EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:00:00Z", gigabytes: 1),
+            EventSite.Event(EventSite.Traffic, "2", "2026-10-05T08:00:00Z", gigabytes: 0.0000001m),
+            noTime,
+            new JsonObject { ["specversion"] = "1.0", ["type"] = EventSite.Calls },
+            EventSite.Event(EventSite.Traffic, "5", "2026-10-05T08:00:00Z", subject: "nobody", gigabytes: 1),
+            twice,
+            EventSite.Event(EventSite.Traffic, "7", "2026-10-05T08:00:00Z", gigabytes: 2_000_000m),
+            EventSite.Event(EventSite.Traffic, "8", "2026-09-29T08:00:00Z", gigabytes: 1),
+            EventSite.Event(EventSite.Traffic, "9", "2099-09-29T08:00:00Z", gigabytes: 1),
+            JsonValue.Create(5),
+            EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:00:00Z", gigabytes: 1),
+            EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:00:00Z", gigabytes: 7),
+            EventSite.Event(EventSite.Calls, "1", "2026-10-05T08:00:00Z"));
+        Assert.Equal(200, status);
+        Assert.Equal((2, 1, 10), ((int)answer["accepted"]!, (int)answer["duplicates"]!, (int)answer["refused"]!));
+        var results = answer["results"]!.AsArray();
+        Assert.Equal(Enumerable.Range(0, 13), results.Select(r => (int)r!["index"]!));
+        string[] words =
+        [
+            "", "finer than", "is missing: usage needs the instant", "no CloudEvent", "'nobody' is neither a service point nor a subject", "no usage definition takes events of type t", "most that one event may carry",
+            "is before 2026-09-30", "is in the future", "no CloudEvent", "", "used this id for 1 at", "",
+        ];
+        foreach (var (result, word) in results.Zip(words))
+        {
+            Assert.Equal(word.Length > 0, result!["status"]!.GetValue<string>() == "refused");
+            Assert.Contains(word, result["reason"]?.GetValue<string>() ?? "", StringComparison.Ordinal);
+        }
+
+        Assert.Equal("data.gigabytes", results[1]!["path"]!.GetValue<string>());
+        await site.Upkeep.RunAsync(default);
+        Assert.Equal([1_000_000], await site.QuantitiesAsync(Traffic, "2026-10-05T08:00:00Z", "2026-10-05T09:00:00Z"));
+    }
+
+    [Fact]
+    public async Task An_event_that_comes_twice_at_the_same_moment_counts_once()
+    {
+        var batch = Enumerable.Range(0, 40).Select(i => (JsonNode)EventSite.Event(EventSite.Calls, $"{i % 20}", "2026-10-05T08:00:00Z")).ToArray();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => site.BatchAsync(batch)));
+        Assert.All(answers, a => Assert.Equal(200, a.Status));
+        Assert.Equal(20, answers.Sum(a => (int)a.Answer["accepted"]!));
+        Assert.Equal((6 * 40) - 20, answers.Sum(a => (int)a.Answer["duplicates"]!));
+        await site.Upkeep.RunAsync(default);
+        Assert.Equal([20], await site.QuantitiesAsync(Calls, "2026-10-05T08:00:00Z", "2026-10-05T09:00:00Z"));
+    }
+
+    [Fact]
+    public async Task A_late_event_is_counted_and_changes_the_days_that_it_touches_only()
+    {
+        await site.BatchAsync(EventSite.Event(EventSite.Calls, "1", "2026-10-05T08:00:00Z"), EventSite.Event(EventSite.Calls, "2", "2026-10-06T08:00:00Z"));
+        await site.Upkeep.RunAsync(default);
+        var before = (await site.BytesAsync(versions: true)).Split('\n');
+        var (_, answer) = await site.BatchAsync(EventSite.Event(EventSite.Calls, "3", "2026-10-05T09:30:00Z"));
+        Assert.True((bool)answer["results"]![0]!["late"]!);
+        Assert.Equal(1, (int)answer["late"]!);
+        Assert.Equal(1, await site.Upkeep.RunAsync(default));
+        var changed = (await site.BytesAsync(versions: true)).Split('\n').Except(before).ToList();
+        Assert.Contains($"{Calls} 2026-10-05 2 ", Assert.Single(changed), StringComparison.Ordinal);
+        Assert.Equal([1, 1], await site.QuantitiesAsync(Calls, "2026-10-05T08:00:00Z", "2026-10-05T10:00:00Z"));
+        Assert.Equal(1L, await site.Billing.ScalarAsync<long>($"SELECT late_events FROM usage_channel WHERE channel_id = '{Calls}'"));
+    }
+
+    [Fact]
+    public async Task Events_in_another_order_and_in_other_batches_and_sent_again_give_the_same_intervals()
+    {
+        var random = new Random(4711);
+        var events = Enumerable.Range(0, 400).Select(i => (JsonNode)EventSite.Event(
+            EventSite.Traffic, $"{i}", EventSite.At("2026-10-04T00:00:00Z").Plus(Duration.FromSeconds(random.Next(4 * 86_400))).ToString("uuuu-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            subject: i % 3 == 0 ? "bolt" : "acme", gigabytes: random.Next(1, 5_000_000) / 1_000_000m)).ToArray();
+        foreach (var batch in events.Chunk(150))
+        {
+            Assert.Equal(200, (await site.BatchAsync(batch)).Status);
+            await site.Upkeep.RunAsync(default);
+        }
+
+        var first = await site.BytesAsync(versions: true);
+        random.Shuffle(events);
+        foreach (var batch in events.Chunk(90))
+        {
+            await site.BatchAsync(batch);
+        }
+
+        await site.Upkeep.RunAsync(default);
+        Assert.Equal(first, await site.BytesAsync(versions: true)); // replay changes nothing, not even a version
+
+        await using var other = await EventSite.CreateAsync();
+        foreach (var batch in events.Chunk(31))
+        {
+            await other.BatchAsync(batch);
+        }
+
+        await other.Upkeep.RunAsync(default);
+        Assert.Equal(await site.BytesAsync(), await other.BytesAsync());
+        var sum = (await site.QuantitiesAsync(Traffic, "2026-10-04T00:00:00Z", "2026-10-08T00:00:00Z")).Sum() + (await site.QuantitiesAsync(EventSite.Channel("P0002", Quantity.Data), "2026-10-04T00:00:00Z", "2026-10-08T00:00:00Z")).Sum();
+        Assert.Equal(events.Sum(e => e["data"]!["gigabytes"]!.GetValue<decimal>()) * 1_000_000m, sum);
+    }
+
+    [Fact]
+    public async Task Computing_days_again_from_the_events_changes_nothing()
+    {
+        await site.BatchAsync(EventSite.Event(EventSite.Calls, "1", "2026-10-05T08:00:00Z"));
+        await site.Upkeep.RunAsync(default);
+        var before = await site.BytesAsync(versions: true);
+        await using var connection = await site.Database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await MeasuredLayer.RecomputeAsync(connection, [(Calls, new(2026, 10, 5)), (Calls, new(2026, 10, 6))], site.Billing.Metering.Time.GetCurrentInstant(), default);
+        await transaction.CommitAsync();
+        Assert.Equal(before, await site.BytesAsync(versions: true));
+    }
+
+    [Fact]
+    public async Task Calls_and_traffic_are_billed_as_any_other_channel()
+    {
+        // 12,001 calls: 10,000 are free, 2,001 make three packages. Twenty events of 5 GB are 100 GB.
+        for (var i = 0; i < 12_001; i += 1000)
+        {
+            var batch = Enumerable.Range(i, Math.Min(1000, 12_001 - i)).Select(n => (JsonNode)EventSite.Event(EventSite.Calls, $"{n}", $"2026-10-{(n % 28) + 1:D2}T{n % 24:D2}:00:00Z")).ToArray();
+            Assert.Equal(200, (await site.BatchAsync(batch)).Status);
+        }
+
+        await site.BatchAsync([.. Enumerable.Range(1, 20).Select(n => (JsonNode)EventSite.Event(EventSite.Traffic, $"{n}", $"2026-10-{n:D2}T10:00:00Z", gigabytes: 5))]);
+        await site.Upkeep.RunAsync(default);
+        var run = await site.Billing.BillAsync(issue: false);
+        Assert.Equal((2, 0), (run.Billed, run.Failed));
+        var content = await site.Billing.ScalarAsync<string>("SELECT content FROM bill WHERE account_id = 'A0001'");
+        var bill = BillSnapshot.Parse(Encoding.UTF8.GetBytes(content));
+        Assert.Equal(1.2m, bill.Charges.Lines.Where(l => l.Description.Contains("Calls", StringComparison.Ordinal)).Sum(l => l.Amount));
+        Assert.Equal(9m, bill.Charges.Lines.Where(l => l.Description.Contains("Traffic", StringComparison.Ordinal)).Sum(l => l.Amount));
+        Assert.Equal([12_001m, 100_000_000_000m], bill.Usage.Select(u => u.Quantity));
+        Assert.All(bill.Usage.SelectMany(u => u.Days), d => Assert.Equal(0, d.Missing)); // October in Berlin began on 30 September in UTC
+        var verified = await site.Billing.VerifyAsync();
+        Assert.Empty(verified.Differences);
+    }
+
+    [Fact]
+    public async Task A_channel_with_a_register_takes_no_events_and_one_of_events_takes_no_register()
+    {
+        var administration = site.Billing.Metering.Administration;
+        var key = new ChannelKey("P0001", new Measurand(Quantity.Data, Direction.Import));
+        var refusal = await Assert.ThrowsAsync<MeteringConfigurationException>(() => administration.RegisterAsync(new ChannelRegistration(key, 3, "Europe/Berlin"), default));
+        Assert.Contains("one channel has one feed", refusal.Message, StringComparison.Ordinal);
+        await administration.RegisterAsync(new ChannelRegistration(new ChannelKey("P0001", new Measurand(Quantity.Duration, Direction.Import)), 0, "Europe/Berlin"), default);
+        using var registered = await site.Client.PostAsync("/api/v1/usage-definitions", new StringContent("""
+            {"eventType": "call.ended", "measure": "duration", "aggregation": "sum", "value": "data.s", "from": "2026-10-01"}
+            """, Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.OK, registered.StatusCode);
+        var e = EventSite.Event("call.ended", "1", "2026-10-05T08:00:00Z", subject: "P0001");
+        e["data"]!["s"] = 12;
+        var (status, answer) = await site.PostAsync(e, "application/cloudevents+json");
+        Assert.Equal(422, status);
+        Assert.Contains("is fed by registers, not by usage events", answer["results"]![0]!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"eventType": "x y", "measure": "count", "aggregation": "count", "from": "2026-10-01"}""", "$.eventType", "visible ASCII")]
+    [InlineData("""{"eventType": "x", "measure": "calls", "aggregation": "count", "from": "2026-10-01"}""", "$.measure", "one of import")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "mean", "from": "2026-10-01"}""", "$.aggregation", "one of sum, count, max, latest")]
+    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "from": "2026-10-01"}""", "$.value", "is missing")]
+    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "value": "data[0]", "from": "2026-10-01"}""", "$.value", "path into the data")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "value": "data.n", "from": "2026-10-01"}""", "$.value", "has no place")]
+    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "count", "from": "2026-10-01"}""", "$.measure", "must be count")]
+    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "value": "data.n", "unit": "kWh", "from": "2026-10-01"}""", "$.unit", "is no unit of Data")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "intervalMinutes": 7, "from": "2026-10-01"}""", "$.intervalMinutes", "5, 10, 15, 30 or 60")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count"}""", "$.from", "is missing")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "1999-01-01"}""", "$.from", "older than what is kept")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "colour": 1}""", "$.colour", "is not known here")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "subjects": {"a": "P9"}}""", "$.subjects.a", "there is no service point P9")]
+    [InlineData("""{"eventType": "com.example.call", "measure": "count", "aggregation": "count", "intervalMinutes": 30, "from": "2026-09-30"}""", "$", "is registered otherwise")]
+    [InlineData("""{"eventType": "com.example.call", "measure": "count", "aggregation": "count", "intervalMinutes": 60, "from": "2026-09-30", "subjects": {"acme": "P0002"}}""", "$.subjects.acme", "belongs to service point P0001")]
+    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "subjects": {"a": "P0001"}}""", "$.subjects.a", "takes events of type com.example.call")]
+    public async Task A_wrong_definition_is_refused_with_its_path_and_nothing_is_kept(string json, string path, string reason)
+    {
+        using var response = await site.Client.PostAsync("/api/v1/usage-definitions", new StringContent(json, Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
+        var problems = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["problems"]!.AsArray();
+        Assert.Contains(problems, p => p!["path"]!.GetValue<string>() == path && p["message"]!.GetValue<string>().Contains(reason, StringComparison.Ordinal));
+        Assert.Equal(2L, await site.Billing.ScalarAsync<long>("SELECT count(*) FROM usage_definition"));
+    }
+
+    [Fact]
+    public async Task Provisioning_the_same_definitions_again_changes_nothing_and_a_new_subject_is_added()
+    {
+        var document = site.Document();
+        var again = await site.Billing.Provision.RunAsync(document.ToJsonString(), null, "test", false, default);
+        Assert.Equal((0, 0, 2), again.Counts.Where(c => c.Kind == "usageDefinitions").Select(c => (c.Added, c.Changed, c.Unchanged)).Single());
+        document["usageDefinitions"]![0]!["subjects"]!["acme-old"] = "P0001";
+        var more = await site.Billing.Provision.RunAsync(document.ToJsonString(), null, "test", false, default);
+        Assert.Equal((0, 1, 1), more.Counts.Where(c => c.Kind == "usageDefinitions").Select(c => (c.Added, c.Changed, c.Unchanged)).Single());
+        document["usageDefinitions"]![1]!["value"] = "data.";
+        var wrong = await site.Billing.Provision.RunAsync(document.ToJsonString(), null, "test", false, default);
+        Assert.Equal("$.usageDefinitions[1].value", Assert.Single(wrong.Problems).Path);
+    }
+
+    [Fact]
+    public async Task Too_much_at_once_is_refused_whole_and_the_answer_says_how_much_is_allowed()
+    {
+        var many = Enumerable.Range(0, 1001).Select(i => (JsonNode)EventSite.Event(EventSite.Calls, $"{i}", "2026-10-05T08:00:00Z")).ToArray();
+        var (status, answer) = await site.BatchAsync(many);
+        Assert.Equal(413, status);
+        Assert.Contains("at most 1000 events, not 1001", answer["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+        using var large = new ByteArrayContent(new byte[(4 * 1024 * 1024) + 1]);
+        large.Headers.ContentType = new MediaTypeHeaderValue("application/cloudevents+json");
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await site.Client.PostAsync("/api/v1/events", large)).StatusCode);
+        Assert.Equal(0L, await site.Billing.ScalarAsync<long>("SELECT count(*) FROM usage_event"));
+        using var plain = new StringContent("{}", Encoding.UTF8, "application/json");
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await site.Client.PostAsync("/api/v1/events", plain)).StatusCode);
+        using var broken = new StringContent("[{", Encoding.UTF8, "application/cloudevents-batch+json");
+        Assert.Equal(HttpStatusCode.BadRequest, (await site.Client.PostAsync("/api/v1/events", broken)).StatusCode);
+    }
+
+    [Fact]
+    public async Task More_requests_than_can_wait_are_told_to_come_back()
+    {
+        // The events of one channel wait for its lock, which the test holds; four requests are at work and 64 wait.
+        await using var connection = await site.Database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await MeasuredLayer.LockAsync(connection, [Calls], ChannelFeed.Events, default);
+        var requests = Enumerable.Range(0, 80).Select(i => site.BatchAsync(EventSite.Event(EventSite.Calls, $"{i}", "2026-10-05T08:00:00Z"))).ToList();
+        var refused = new List<Task<(int Status, JsonObject Answer)>>();
+        while (refused.Count < 12)
+        {
+            var first = await Task.WhenAny(requests.Except(refused));
+            Assert.Equal(429, (await first).Status);
+            refused.Add(first);
+        }
+
+        await transaction.RollbackAsync();
+        var answers = await Task.WhenAll(requests);
+        Assert.Equal((68, 12), (answers.Count(a => a.Status == 200), answers.Count(a => a.Status == 429)));
+        Assert.Equal(68L, await site.Billing.ScalarAsync<long>("SELECT count(*) FROM usage_event"));
+    }
+}
