@@ -108,7 +108,7 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
     private static async Task<List<Candidate>> RouteAsync(NpgsqlConnection connection, List<Candidate> candidates, EventResult[] results, Instant now, CancellationToken cancellationToken)
     {
         var routed = new List<Candidate>(candidates.Count);
-        foreach (var type in candidates.GroupBy(c => c.Definition.EventType))
+        foreach (var type in candidates.GroupBy(c => c.Definition.EventType).OrderBy(g => g.Key, StringComparer.Ordinal))
         {
             var definition = type.First().Definition;
             var subjects = await UsageDefinitions.SubjectsAsync(connection, type.Key, type.Select(c => c.Event.Point), cancellationToken);

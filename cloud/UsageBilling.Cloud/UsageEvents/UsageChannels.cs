@@ -23,7 +23,7 @@ internal static class UsageChannels
         var keys = points.ToDictionary(p => p.Id, p => new ChannelKey(p.Id, definition.Measurand), StringComparer.Ordinal);
         var floor = await Retention.FloorAsync(connection, cancellationToken);
         var known = await ReadAsync(connection, keys.Values.Select(k => k.Id), cancellationToken);
-        foreach (var point in points.Where(p => !known.ContainsKey(keys[p.Id].Id)))
+        foreach (var point in points.Where(p => !known.ContainsKey(keys[p.Id].Id)).OrderBy(p => p.Id, StringComparer.Ordinal)) // one order everywhere, or two requests wait for each other
         {
             var zone = DateTimeZoneProviders.Tzdb[point.Zone];
             if (ZoneRule.Problem(zone, definition.IntervalMinutes, floor, now + Duration.FromDays(366)) is { } problem)

@@ -155,6 +155,29 @@ public sealed class EventIntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_channel_day_of_twenty_thousand_events_is_taken_and_computed_and_the_speed_is_said()
+    {
+        var batches = Enumerable.Range(0, 20).Select(b => Enumerable.Range(0, 1000)
+            .Select(i => (JsonNode)EventSite.Event(EventSite.Traffic, $"{b}-{i}", $"2026-10-05T{i % 24:D2}:{i % 60:D2}:00Z", gigabytes: 0.000001m)).ToArray()).ToList();
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        foreach (var batch in batches)
+        {
+            Assert.Equal(1000, (int)(await site.BatchAsync(batch)).Answer["accepted"]!);
+        }
+
+        var taken = System.Diagnostics.Stopwatch.GetElapsedTime(started);
+        started = System.Diagnostics.Stopwatch.GetTimestamp();
+        await site.Upkeep.RunAsync(default);
+        var computed = System.Diagnostics.Stopwatch.GetElapsedTime(started);
+        Assert.Equal(20_000, (await site.QuantitiesAsync(Traffic, "2026-10-05T00:00:00Z", "2026-10-06T00:00:00Z")).Sum());
+        await site.BatchAsync(EventSite.Event(EventSite.Traffic, "late", "2026-10-05T23:00:00Z", gigabytes: 0.000001m));
+        started = System.Diagnostics.Stopwatch.GetTimestamp();
+        Assert.Equal(1, await site.Upkeep.RunAsync(default));
+        var again = System.Diagnostics.Stopwatch.GetElapsedTime(started);
+        TestContext.Current.TestOutputHelper!.WriteLine($"taken: {20_000 / taken.TotalSeconds:0} events/s by one sender; all due days of four channels: {computed.TotalMilliseconds:0} ms; the day of 20,001 events again: {again.TotalMilliseconds:0} ms");
+    }
+
+    [Fact]
     public async Task Computing_days_again_from_the_events_changes_nothing()
     {
         await site.BatchAsync(EventSite.Event(EventSite.Calls, "1", "2026-10-05T08:00:00Z"));

@@ -35,6 +35,7 @@ public sealed class PagesTests
         var page = await SignInAsync(chromium, road, "anna");
         await OverviewAsync(page);
         await ConsumptionAsync(page);
+        await AnalyticsAsync(page);
         var number = await BillsAsync(page);
         await InvoiceAsync(page, number);
         await SearchAsync(page, number);
@@ -134,6 +135,19 @@ public sealed class PagesTests
         await page.GetByRole(AriaRole.Button, new() { Name = "Today" }).ClickAsync();
         await Expect(page.GetByText("Live power")).ToBeVisibleAsync();
         await Expect(Figure(page, "Now")).ToHaveTextAsync(new Regex(@"^\d+\.\d\d kW$"));
+    }
+
+    // Two days of readings: a load, a map of its hours, and no cost, because the contract has ended.
+    private static async Task AnalyticsAsync(IPage page)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = "Analytics" }).ClickAsync();
+        await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
+        await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
+        await Expect(Figure(page, "Peak, 28 days")).ToHaveTextAsync(new Regex(@"^\d+\.\d{3} kW$"));
+        await Expect(page.Locator(".chart canvas").First).ToBeVisibleAsync();
+        await Expect(page.GetByText("There is no cost: service point boatyard has no contract on this day.")).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Alerts" }).ClickAsync();
+        await Expect(page.GetByText("No alert yet")).ToBeVisibleAsync();
     }
 
     // Rates and issues the month; a bill that is held for want of an earlier one, or because a month is short, is released first.
