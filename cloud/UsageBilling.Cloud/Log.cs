@@ -2,7 +2,7 @@ namespace UsageBilling.Cloud;
 
 /// <summary>
 /// Every message of the host. Slices keep theirs in <c>Log.Slice.cs</c> beside their code; event ids:
-/// 1000 database, 1100 ingest, 1200 gateways, 2000 metering, 3000 billing, 4000 web.
+/// 1000 database, 1100 ingest, 1200 gateways, 2000 metering, 2200 imports, 3000 billing, 4000 web.
 /// </summary>
 internal static partial class Log
 {

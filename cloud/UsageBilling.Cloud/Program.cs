@@ -3,6 +3,7 @@ using UsageBilling.Cloud;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Exports;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Provisioning;
@@ -20,6 +21,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     VerifyCommand.Build(),
     RateCommand.Build(),
     ImportCommand.Build(),
+    ExportCommand.Build(),
     TokenCommand.Build(),
     UserCommand.Build(),
 };

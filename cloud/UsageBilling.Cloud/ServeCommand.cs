@@ -5,7 +5,9 @@ using UsageBilling.Cloud.Analytics;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Exports;
 using UsageBilling.Cloud.Gateways;
+using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Cloud.Invoices;
 using UsageBilling.Cloud.Ledger;
@@ -56,6 +58,7 @@ internal static class ServeCommand
         builder.AddMetering();
         builder.AddProvisioning();
         builder.AddUsageEvents(work: settings.Roles.HasFlag(CloudRoles.Ingest));
+        builder.AddImports(work: settings.Roles.HasFlag(CloudRoles.Ingest));
         builder.AddInvoices();
         builder.AddAnalytics();
         builder.AddAlerts(settings, work: settings.Roles.HasFlag(CloudRoles.Billing));
@@ -87,6 +90,8 @@ internal static class ServeCommand
         app.MapAccounts();
         app.MapConsumption();
         app.MapConsumptionCsv();
+        app.MapImports();
+        app.MapExports();
         app.MapTariffs();
         app.MapBilling();
         app.MapInvoices();

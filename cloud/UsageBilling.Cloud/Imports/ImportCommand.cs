@@ -1,5 +1,6 @@
 using System.CommandLine;
-using NodaTime;
+using System.Text.Json.Nodes;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Formats;
 
 namespace UsageBilling.Cloud.Imports;
@@ -20,28 +21,73 @@ internal static class ImportCommand
         var interval = new Option<int?>("--interval") { Description = "Minutes of a CSV's interval; without it the smallest distance between its first rows." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would happen. Needs no database and stores nothing." };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
-        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dryRun, json };
-        command.SetAction((parsed, _) =>
+        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dryRun, json }.WithDatabase();
+        command.SetAction(async (parsed, cancellation) =>
         {
             var source = parsed.GetRequiredValue(file);
             var read = new ImportFormat(
                 parsed.GetRequiredValue(format), source.Name, parsed.GetValue(zone), parsed.GetValue(point), parsed.GetRequiredValue(unit), parsed.GetValue(stamps), parsed.GetValue(interval));
-            if (Wrong(read) is { } usage)
+            if (read.Wrong() is { } usage)
             {
-                Console.Error.WriteLine(usage);
-                return Task.FromResult(ExitCodes.Usage);
+                await Console.Error.WriteLineAsync(usage);
+                return ExitCodes.Usage;
             }
 
-            return Task.FromResult(DryRun(source, read, parsed.GetValue(json)));
+            if (parsed.GetValue(dryRun) || !source.Exists)
+            {
+                return DryRun(source, read, parsed.GetValue(json));
+            }
+
+            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            return await RunAsync(database, source, read, parsed.GetValue(json), cancellation);
         });
         return command;
     }
 
-    private static string? Wrong(ImportFormat read) =>
-        read.Zone is { } zone && DateTimeZoneProviders.Tzdb.GetZoneOrNull(zone) is null ? $"--zone {zone}: no such IANA time zone; write for example Europe/Berlin."
-        : read.Point is { } point && !Protocols.Name.IsValid(point) ? $"--point {point}: a service point is 1 to {Protocols.Name.MaxLength} letters, digits, '-', '_' or '.'."
-        : read.IntervalMinutes is < 1 or > 60 ? $"--interval {read.IntervalMinutes}: 1 to 60 minutes."
-        : null;
+    private static async Task<int> RunAsync(CloudDatabase database, FileInfo source, ImportFormat read, bool json, CancellationToken cancellation)
+    {
+        ImportOutcome outcome;
+        try
+        {
+            outcome = await new ImportRun(database.Source, TimeProvider.System).RunAsync(
+                RawFile.At(source.FullName), read, "cli:" + Environment.UserName, json ? null : new Shown(source.Name), cancellation);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"{source.FullName} cannot be read: {error.Message}");
+            return ExitCodes.BadInput;
+        }
+
+        var record = outcome.Record;
+        if (json)
+        {
+            var report = JsonNode.Parse(outcome.Report)!.AsObject();
+            report["import"] = record.Id.ToString();
+            report["state"] = record.State;
+            report["before"] = outcome.Before;
+            report["daysAdded"] = record.DaysAdded;
+            report["daysParked"] = record.DaysParked;
+            Console.WriteLine(report.ToJsonString(ImportReport.Readable));
+        }
+        else if (outcome.Before)
+        {
+            Console.WriteLine($"{source.Name}: nothing new; it was imported at {record.ReceivedAt} as {record.Id}.");
+        }
+        else
+        {
+            ImportReport.WriteText(Console.Out, Console.Error, source.Name, outcome.Survey!);
+            Console.WriteLine(record.State == "rejected"
+                ? $"Kept as rejected import {record.Id}."
+                : $"Import {record.Id}: {record.DaysDelivered} days and totals delivered, {record.DaysAdded} of them new, {record.DaysParked} older than what is kept and parked.");
+        }
+
+        return record.State == "rejected" ? ExitCodes.BadInput : ExitCodes.Ok;
+    }
+
+    private sealed class Shown(string file) : IProgress<ImportProgress>
+    {
+        public void Report(ImportProgress value) => Console.Error.WriteLine(value.Line is { } line ? $"{file}: line {line}, {value.Days} days delivered" : $"{file}: {value.Days} days delivered");
+    }
 
     private static int DryRun(FileInfo source, ImportFormat read, bool json)
     {

@@ -27,9 +27,20 @@ internal sealed record ImportFormat(string Format, string Name, string? Zone = n
         MaxCharactersInDocument = 0,
     };
 
+    /// <summary>What is wrong with the way of reading, or null.</summary>
+    public string? Wrong() =>
+        Array.IndexOf(Names, Format) < 0 ? $"format {Format}: one of {string.Join(", ", Names)}"
+        : Zone is { } zone && DateTimeZoneProviders.Tzdb.GetZoneOrNull(zone) is null ? $"zone {zone}: no such IANA time zone; write for example Europe/Berlin."
+        : Point is { } point && !Protocols.Name.IsValid(point) ? $"point {point}: a service point is 1 to {Protocols.Name.MaxLength} letters, digits, '-', '_' or '.'."
+        : Stamps is not (null or "start" or "end") ? $"stamps {Stamps}: start or end."
+        : IntervalMinutes is < 1 or > 60 ? $"interval {IntervalMinutes}: 1 to 60 minutes."
+        : null;
+
     /// <summary>The file's items, lazily; a file that cannot be read on is a problem among them.</summary>
     public IEnumerable<SourceItem> Read(RawFile file)
     {
+        var moved = new Dictionary<SourceChannel, SourceChannel>(ReferenceEqualityComparer.Instance);
+        string? id = null;
         using var items = Items(file).GetEnumerator();
         var line = 0;
         while (true)
@@ -50,12 +61,43 @@ internal sealed record ImportFormat(string Format, string Name, string? Zone = n
             }
 
             line = item.Line;
+            if (Point is not null && item is SourceRun or SourceTotal)
+            {
+                var channel = item is SourceRun r ? r.Channel : ((SourceTotal)item).Channel;
+                id ??= channel.Id;
+                if (id != channel.Id)
+                {
+                    yield return new SourceProblem(line, $"the file has data of {id} and {channel.Id}: --point is for files of one metering point", true);
+                    yield break;
+                }
+
+                item = Move(item, channel, moved);
+            }
+
             yield return item;
             if (item is SourceProblem { Refuses: true, Reason: var reason } && reason.StartsWith("the file cannot be read", StringComparison.Ordinal))
             {
                 yield break;
             }
         }
+    }
+
+    // A further meter of the point keeps its number: NMI-2 becomes POINT-2.
+    private SourceItem Move(SourceItem item, SourceChannel channel, Dictionary<SourceChannel, SourceChannel> moved)
+    {
+        if (!moved.TryGetValue(channel, out var target))
+        {
+            var own = PointName.Of(channel.Id);
+            target = channel with { Point = PointName.Of(Point + (channel.Point.StartsWith(own, StringComparison.Ordinal) ? channel.Point[own.Length..] : string.Empty)) };
+            moved.Add(channel, target);
+        }
+
+        return item switch
+        {
+            SourceRun run => run with { Channel = target },
+            SourceTotal total => total with { Channel = target },
+            _ => item,
+        };
     }
 
     private IEnumerable<SourceItem> Items(RawFile file)

@@ -11,6 +11,9 @@ internal static class ImportReport
 {
     private const int HolesListed = 100;
 
+    /// <summary>How reports are printed.</summary>
+    public static JsonSerializerOptions Readable { get; } = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary><c>{taken, channels:[{id,register,unit,intervalMinutes,days,intervals,sum,gaps,duplicates,quality,…}], errors:[{line,reason}]}</c>: a file that

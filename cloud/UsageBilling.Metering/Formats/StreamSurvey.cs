@@ -58,6 +58,12 @@ public sealed class StreamSurvey
     /// <summary>Most decimals that a value has.</summary>
     public int Decimals { get; private set; }
 
+    /// <summary>The same without zeros at the end: 1.500 has one.</summary>
+    public int SignificantDecimals { get; private set; }
+
+    /// <summary>Line of the first item.</summary>
+    public int FirstLine { get; private set; }
+
     /// <summary>Largest value without its sign.</summary>
     public decimal Largest { get; private set; }
 
@@ -93,6 +99,7 @@ public sealed class StreamSurvey
         }
 
         _offset = offset;
+        FirstLine = FirstLine == 0 ? run.Line : FirstLine;
         var slot = SlotOf(run.Start);
         foreach (var flag in run.Flags)
         {
@@ -110,6 +117,7 @@ public sealed class StreamSurvey
 
     internal string? Add(SourceTotal total)
     {
+        FirstLine = FirstLine == 0 ? total.Line : FirstLine;
         if (!_totals.Add((total.From, total.To)))
         {
             Duplicates++;
@@ -186,6 +194,12 @@ public sealed class StreamSurvey
     {
         Sum += value;
         Decimals = Math.Max(Decimals, value.Scale);
+        if (value.Scale > SignificantDecimals)
+        {
+            // Dividing by one with all decimals takes the zeros away.
+            SignificantDecimals = Math.Max(SignificantDecimals, (value / 1.0000000000000000000000000000m).Scale);
+        }
+
         Largest = Math.Max(Largest, Math.Abs(value));
     }
 

@@ -53,6 +53,7 @@ public sealed class ApiTests : IAsyncLifetime
             ["account"] = "A0001", ["servicePoint"] = "P0001", ["code"] = "flat", ["version"] = "1", ["number"] = "SW-2026-000001",
             ["alert"] = Guid.Empty.ToString(), ["target"] = "nobody",
             ["bill"] = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1)).ToString(),
+            ["import"] = await ImportAsync("start,kwh\n2026-10-01 00:00,1\n2026-10-01 00:30,2\n"),
             ["run"] = (await site.ScalarAsync<Guid>("SELECT run_id FROM bill_run")).ToString(),
         };
         var answered = 0;
@@ -82,6 +83,33 @@ public sealed class ApiTests : IAsyncLifetime
         }
 
         Assert.True(answered >= 25, $"{answered} endpoints");
+    }
+
+    [Fact]
+    public async Task A_file_is_taken_once_by_body_or_form_and_can_be_fetched_again()
+    {
+        const string text = "start,kwh\n2026-10-02 00:00,1.5\n2026-10-02 00:30,2\n";
+        var import = await ImportAsync(text);
+        using var form = new MultipartFormDataContent { { new StringContent(text), "file", "usage.csv" } };
+        var again = await client.PostAsync("/api/v1/imports?format=csv&point=IMPORTED", form);
+        var result = await again.Content.ReadFromJsonAsync<JsonObject>();
+        Assert.Equal((import, true), ((string)result!["import"]!, (bool)result["before"]!));
+        Assert.Equal(text, await client.GetStringAsync($"/api/v1/imports/{import}/file"));
+        var list = await client.GetFromJsonAsync<JsonObject>("/api/v1/imports?limit=1");
+        Assert.Equal("done", (string)list!["items"]![0]!["state"]!);
+        Assert.Equal("3.5", (string)(await client.GetFromJsonAsync<JsonObject>($"/api/v1/imports/{import}"))!["channels"]![0]!["sum"]!);
+        Assert.Contains("2026-10-02T00:00:00Z,2026-10-02T00:00:00+00:00,30,IMPORTED/ActiveEnergy/Import,1.500000,kWh,measured,",
+            await client.GetStringAsync("/api/v1/service-points/IMPORTED/export?format=csv&from=2026-10-02&to=2026-10-03"), StringComparison.Ordinal);
+        var bad = await client.PostAsync("/api/v1/imports?format=nem12", new StringContent("200,x"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, bad.StatusCode);
+        Assert.Equal(1, (int)(await bad.Content.ReadFromJsonAsync<JsonObject>())!["errors"]![0]!["line"]!);
+    }
+
+    private async Task<string> ImportAsync(string text)
+    {
+        var response = await client.PostAsync("/api/v1/imports?format=csv&point=IMPORTED&name=usage.csv", new StringContent(text));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return (string)(await response.Content.ReadFromJsonAsync<JsonObject>())!["import"]!;
     }
 
     [Fact]

@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using NodaTime;
+using NodaTime.Text;
+using Npgsql;
+using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Metering;
+
+namespace UsageBilling.Cloud.Exports;
+
+/// <summary><c>GET /api/v1/service-points/{servicePoint}/export</c>.</summary>
+internal static class ExportEndpoints
+{
+    public static void MapExports(this WebApplication app) => app.MapReadApi("Exports")
+        .MapGet("/service-points/{servicePoint}/export", GetAsync)
+        .WithSummary("Intervals of local days [from, to) of one channel as Green Button XML, NEM12 or CSV. Without quantity and direction: active import; without days: the last 31; without format: CSV.")
+        .Produces(200, contentType: "text/csv").ProducesProblem(404);
+
+    private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> GetAsync(
+        string servicePoint, string? format, string? quantity, string? direction, string? from, string? to, NpgsqlDataSource database, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var tomorrow = Instant.FromDateTimeOffset(time.GetUtcNow()).InUtc().Date.PlusDays(1);
+        var (request, wrong) = ExportRequest.Read(
+            format ?? "csv", $"{servicePoint}/{quantity ?? "ActiveEnergy"}/{direction ?? "Import"}", from ?? LocalDatePattern.Iso.Format(tomorrow.PlusDays(-31)), to ?? LocalDatePattern.Iso.Format(tomorrow));
+        if (request is null)
+        {
+            return ApiProblems.BadRequest(wrong!);
+        }
+
+        if (await ChannelDays.TermsAsync(database, request.Channel.Id, cancellationToken) is null)
+        {
+            return ApiProblems.NotFound($"there is no channel {request.Channel}");
+        }
+
+        // Written whole before it is sent: an export that fails half way is an error, never a short file.
+        var file = new FileStream(Path.GetTempFileName(), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
+        await new Export(database, time).WriteAsync(request, () => file, cancellationToken);
+        file.Position = 0;
+        return TypedResults.File(file, request.ContentType, request.FileName);
+    }
+}

@@ -1,0 +1,107 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Metering.Formats;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Imports;
+
+/// <summary>
+/// Hands the contents of a checked file to its channels, in pieces: each piece is a transaction of its own that also notes how far it came. Doing a
+/// piece again changes nothing, so a delivery that was interrupted is simply done again.
+/// </summary>
+internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider time, ImportRecord import, FileSurvey survey, IReadOnlyDictionary<ChannelKey, int> exponents)
+{
+    // Some three hundred days of five-minute intervals.
+    private const int PieceIntervals = 100_000;
+
+    private readonly Dictionary<(ChannelId Channel, Instant StatedAt), List<StatedInterval>> _intervals = [];
+    private readonly List<DeliveredTotal> _totals = [];
+    private int _held;
+    private long _delivered;
+    private long _parked;
+
+    /// <summary>Delivers everything.</summary>
+    public async Task RunAsync(IEnumerable<SourceItem> items, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        foreach (var item in items)
+        {
+            switch (item)
+            {
+                case SourceRun run when survey.Standing(run) is { } standing && Target(run.Channel) is { } target:
+                    Add(standing, target.Channel, target.Exponent);
+                    if (_held >= PieceIntervals && standing.At(standing.Values.Length).ToUnixTimeSeconds() % 3600 == 0)
+                    {
+                        await DeliverAsync(item.Line, progress, cancellationToken);
+                    }
+
+                    break;
+                case SourceTotal { Flag.Quality: not IntervalQuality.Missing } total when Target(total.Channel) is { } target:
+                    _totals.Add(new DeliveredTotal(target.Channel, total.From, total.To, Quantity(total.Channel, total.Quantity, target.Exponent), total.Flag.Quality, total.StatedAt ?? import.ReceivedAt));
+                    if (_totals.Count >= 1000)
+                    {
+                        await DeliverAsync(item.Line, progress, cancellationToken);
+                    }
+
+                    break;
+            }
+        }
+
+        await DeliverAsync(null, progress, cancellationToken);
+    }
+
+    /// <summary>A number of the file in stored units. The file was checked: it fits and loses nothing.</summary>
+    public static long Quantity(SourceChannel channel, decimal value, int exponent) =>
+        decimal.ToInt64((channel.Negated && value < 0 ? -value : value) * DecimalText.PowerOfTen(channel.UnitExponent - exponent));
+
+    private (ChannelId Channel, int Exponent)? Target(SourceChannel channel) =>
+        ImportTarget.Of(channel) is { } target ? (target.Key.Id, exponents[target.Key]) : null;
+
+    private void Add(SourceRun run, ChannelId channel, int exponent)
+    {
+        var key = (channel, run.StatedAt ?? import.ReceivedAt);
+        if (!_intervals.TryGetValue(key, out var list))
+        {
+            _intervals.Add(key, list = []);
+        }
+
+        var length = Duration.FromMinutes(run.Channel.IntervalMinutes!.Value);
+        foreach (var flag in run.Flags.Where(f => f.Quality != IntervalQuality.Missing))
+        {
+            for (var i = flag.First; i < flag.First + flag.Count; i++)
+            {
+                list.Add(new StatedInterval(run.At(i), length, Quantity(run.Channel, run.Values[i], exponent), flag.Quality));
+                _held++;
+            }
+        }
+    }
+
+    private async Task DeliverAsync(int? line, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        var now = ImportClock.Now(time);
+        var days = new List<DeliveredDay>();
+        foreach (var ((channel, statedAt), list) in _intervals)
+        {
+            list.Sort((a, b) => a.From.CompareTo(b.From));
+            days.AddRange(GridAlignment.Days(list).Select(d => new DeliveredDay(channel, d.Day, d.Intervals, statedAt)));
+        }
+
+        days.Sort((a, b) => (a.Channel.Value, a.Day).CompareTo((b.Channel.Value, b.Day)));
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var ofDays = await ChannelDeliveries.DeliverAsync(connection, import.Id, days, now, cancellationToken);
+        var ofTotals = await ChannelDeliveries.DeliverTotalsAsync(connection, import.Id, _totals, now, cancellationToken);
+        _delivered += ofDays.Statements + ofTotals.Statements;
+        _parked += ofDays.Parked + ofTotals.Parked;
+        await ImportStore.AdvanceAsync(connection, import.Id, _delivered, ofDays.Added + ofTotals.Added, _parked, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        _intervals.Clear();
+        _totals.Clear();
+        _held = 0;
+        progress?.Report(new ImportProgress(line, _delivered));
+    }
+}
+
+/// <summary>How far a delivery has come: up to which line (null: the end), and how many days and totals.</summary>
+internal readonly record struct ImportProgress(int? Line, long Days);

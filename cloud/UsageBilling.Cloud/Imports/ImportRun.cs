@@ -1,0 +1,141 @@
+using System.Text;
+using System.Text.Json;
+using NodaTime;
+using Npgsql;
+using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Metering.Formats;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Imports;
+
+/// <summary>What came of an import.</summary>
+/// <param name="Record">The import as it is kept.</param>
+/// <param name="Report">What the file holds (<see cref="ImportReport"/>).</param>
+/// <param name="Survey">The same, where the file was read just now.</param>
+/// <param name="Before">True where the same file had been taken before: nothing was done.</param>
+internal sealed record ImportOutcome(ImportRecord Record, string Report, FileSurvey? Survey, bool Before);
+
+/// <summary>
+/// Takes a file: reads it through and checks it against the channels it names, keeps it with its hash, and only then delivers it. A file with any refusal
+/// is kept as rejected, and nothing of it is delivered. The same file read the same way is the same import.
+/// </summary>
+internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
+{
+    private static readonly Guid Imports = new("7b5f0f3e-8f43-5f0a-9a52-0a4f6d1c7e20");
+
+    /// <summary>The import of a file's bytes, read in one way.</summary>
+    public static Guid IdOf(string sha256, ImportFormat read) =>
+        NameBasedGuid.Create(Imports, $"{sha256}/{JsonSerializer.Serialize(read with { Name = read.Format == "csv" && read.Point is null ? read.Name : string.Empty }, ApiJson.Options)}");
+
+    public async Task<ImportOutcome> RunAsync(RawFile file, ImportFormat read, string actor, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        var (sha256, bytes) = await ImportStore.HashAsync(file, cancellationToken);
+        var id = IdOf(sha256, read);
+        var known = await ImportStore.FindAsync(database, id, cancellationToken);
+        if (known is { State: "done" })
+        {
+            return new ImportOutcome(known, (await ImportStore.DetailsAsync(database, id, cancellationToken)).Report, null, Before: true);
+        }
+
+        var survey = FileSurvey.Of(() => read.Read(file));
+        var now = ImportClock.Now(time);
+        var exponents = survey.Refused ? [] : await CheckAsync(survey, read, now, cancellationToken);
+        var report = ReportOf(survey);
+        var record = new ImportRecord(
+            id, read.Name, read.Format, sha256, bytes, actor, known?.ReceivedAt ?? now, survey.Refused ? "rejected" : "delivering", survey.Problems.Count + survey.MoreProblems, 0, 0, 0, survey.Refused ? now : null);
+        if (known is not { State: "delivering" })
+        {
+            await ImportStore.KeepAsync(database, record, JsonSerializer.Serialize(read, ApiJson.Options), report, file, cancellationToken);
+        }
+
+        if (survey.Refused)
+        {
+            return new ImportOutcome(record, report, survey, Before: false);
+        }
+
+        record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
+        await DeliverAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
+        return new ImportOutcome((await ImportStore.FindAsync(database, id, cancellationToken))!, report, survey, Before: false);
+    }
+
+    /// <summary>Goes on with an import whose process died: from its kept bytes, doing again what was done changes nothing.</summary>
+    public async Task ResumeAsync(Guid id, CancellationToken cancellationToken)
+    {
+        var record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
+        var read = JsonSerializer.Deserialize<ImportFormat>((await ImportStore.DetailsAsync(database, id, cancellationToken)).Options, ApiJson.Options)!;
+        var file = ImportStore.Raw(database, record);
+        var survey = FileSurvey.Of(() => read.Read(file));
+        var exponents = await CheckAsync(survey, read, ImportClock.Now(time), cancellationToken);
+        if (survey.Refused)
+        {
+            throw new InvalidOperationException($"import {id} was checked before and is refused now: {string.Join("; ", survey.Problems.Where(p => p.Refuses).Select(p => p.Reason))}");
+        }
+
+        await DeliverAsync(record, survey, read, exponents, file, record.Actor, null, cancellationToken);
+    }
+
+    private async Task DeliverAsync(
+        ImportRecord record, FileSurvey survey, ImportFormat read, Dictionary<ChannelKey, int> exponents, RawFile file, string actor, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        await RegisterAsync(record, survey, read, exponents, actor, cancellationToken);
+        await new ImportDelivery(database, time, record, survey, exponents).RunAsync(read.Read(file), progress, cancellationToken);
+        await ImportStore.FinishAsync(database, record.Id, ImportClock.Now(time), cancellationToken);
+    }
+
+    // What only the database knows: who feeds the channels, and in which unit they count.
+    private async Task<Dictionary<ChannelKey, int>> CheckAsync(FileSurvey survey, ImportFormat read, Instant now, CancellationToken cancellationToken)
+    {
+        var wanted = survey.Streams.Select(stream => (Stream: stream, Target: ImportTarget.Of(stream.Channel))).Where(s => s.Target is not null).ToArray();
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var terms = await MeasuredLayer.ReadTermsAsync(connection, [.. wanted.Select(s => s.Target!.Key.Id).Distinct()], cancellationToken);
+        var exponents = new Dictionary<ChannelKey, int>();
+        foreach (var group in wanted.GroupBy(s => s.Target!.Key))
+        {
+            var known = terms.GetValueOrDefault(group.Key.Id);
+            var exponent = known?.Exponent ?? group.Min(s => Math.Min(s.Target!.Exponent, s.Stream.Channel.UnitExponent - s.Stream.Decimals));
+            exponents[group.Key] = exponent;
+            foreach (var (stream, _) in group)
+            {
+                if (ImportChecks.Problem(stream, known, exponent, now) is { } problem)
+                {
+                    survey.Add(new SourceProblem(stream.FirstLine, $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: {problem}", true));
+                }
+            }
+        }
+
+        return exponents;
+    }
+
+    private async Task RegisterAsync(ImportRecord record, FileSurvey survey, ImportFormat read, Dictionary<ChannelKey, int> exponents, string actor, CancellationToken cancellationToken)
+    {
+        var now = ImportClock.Now(time);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var known = await MeasuredLayer.ReadTermsAsync(connection, [.. exponents.Keys.Select(k => k.Id)], cancellationToken);
+        var made = new List<AuditEntry>();
+        foreach (var stream in survey.Streams)
+        {
+            if (ImportTarget.Of(stream.Channel) is { } target && !known.ContainsKey(target.Key.Id) && made.TrueForAll(m => m.Entity != $"channel:{target.Key}"))
+            {
+                var zone = read.Zone ?? (await SiteSearch.FindAsync(database, target.Key.Point, cancellationToken))?.ServicePoint.Zone ?? ImportChecks.ZoneOf(stream.Channel.Zone);
+                var registration = new ChannelRegistration(target.Key, exponents[target.Key], zone, ChannelFeed.Deliveries);
+                await RegisterAdministration.RegisterAsync(connection, registration, now, cancellationToken);
+                made.Add(new AuditEntry(actor, "register-channel", $"channel:{target.Key}", null, new { registration.Exponent, registration.Zone, import = record.Id }));
+            }
+        }
+
+        made.Add(new AuditEntry(actor, "import", $"import:{record.Id}", null, new { record.FileName, record.Format, record.Sha256, record.Bytes }));
+        await AuditLog.WriteAsync(connection, now, made, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    private static string ReportOf(FileSurvey survey)
+    {
+        using var stream = new MemoryStream();
+        ImportReport.WriteJson(stream, survey);
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+using UsageBilling.Testing;
+
+namespace UsageBilling.Cloud.Tests.Imports;
+
+/// <summary><c>usage-cloud</c> as other programs call it: a process of its own.</summary>
+internal static class CloudProgram
+{
+    public sealed record Ran(int Code, string Output, string Error, long PeakKilobytes);
+
+    public static Ran Run(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Path.Combine(SharedCases.RepositoryRoot, "artifacts/bin/UsageBilling.Cloud/release/usage-cloud"))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var peak = 0L;
+        do
+        {
+            peak = Math.Max(peak, Peak(process.Id));
+        }
+        while (!process.WaitForExit(50));
+        process.WaitForExit();
+        return new Ran(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult(), peak);
+    }
+
+    // The kernel's own high-water mark of resident memory.
+    private static long Peak(int process)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
+    }
+}
