@@ -31,6 +31,7 @@ public sealed class Verification(NpgsqlDataSource database, TimeProvider time)
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await new EventChecks(this, connection).RunAsync(cancellationToken);
         await new SupplyChecks(this, connection).RunAsync(cancellationToken);
         await new BillChecks(this, connection, database, new IntervalStore(database, time)).RunAsync(cancellationToken);
         await new InvoiceChecks(this, connection).RunAsync(cancellationToken);

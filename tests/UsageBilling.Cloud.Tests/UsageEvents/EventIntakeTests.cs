@@ -191,6 +191,20 @@ public sealed class EventIntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Verification_finds_an_event_that_the_intervals_do_not_know()
+    {
+        await site.BatchAsync(EventSite.Event(EventSite.Calls, "1", "2026-10-05T08:00:00Z"));
+        Assert.Contains((await site.Billing.VerifyAsync()).Pending, p => p.Kind == "event-day" && p.Detail == "its events are not computed yet");
+        await site.Upkeep.RunAsync(default);
+        Assert.Empty((await site.Billing.VerifyAsync()).Differences);
+        await using var command = site.Database.CreateCommand(
+            $"INSERT INTO usage_event SELECT channel_id, source, 'slipped in', event_at, received_at, value, attributes FROM usage_event WHERE channel_id = '{Calls}'");
+        await command.ExecuteNonQueryAsync();
+        var found = Assert.Single((await site.Billing.VerifyAsync()).Differences);
+        Assert.Equal(("event-day", $"{Calls} 2026-10-05", "the intervals are not those that its events make"), (found.Kind, found.Subject, found.Detail));
+    }
+
+    [Fact]
     public async Task Calls_and_traffic_are_billed_as_any_other_channel()
     {
         // 12,001 calls: 10,000 are free, 2,001 make three packages. Twenty events of 5 GB are 100 GB.
@@ -212,6 +226,8 @@ public sealed class EventIntakeTests : IAsyncLifetime
         Assert.All(bill.Usage.SelectMany(u => u.Days), d => Assert.Equal(0, d.Missing)); // October in Berlin began on 30 September in UTC
         var verified = await site.Billing.VerifyAsync();
         Assert.Empty(verified.Differences);
+        Assert.Empty(verified.Pending);
+        Assert.InRange(verified.Checked["event days"], 4 * 80, 4 * 82); // four channels, 30 September to 19 December
     }
 
     [Fact]
@@ -231,32 +247,6 @@ public sealed class EventIntakeTests : IAsyncLifetime
         var (status, answer) = await site.PostAsync(e, "application/cloudevents+json");
         Assert.Equal(422, status);
         Assert.Contains("is fed by registers, not by usage events", answer["results"]![0]!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("""{"eventType": "x y", "measure": "count", "aggregation": "count", "from": "2026-10-01"}""", "$.eventType", "visible ASCII")]
-    [InlineData("""{"eventType": "x", "measure": "calls", "aggregation": "count", "from": "2026-10-01"}""", "$.measure", "one of import")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "mean", "from": "2026-10-01"}""", "$.aggregation", "one of sum, count, max, latest")]
-    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "from": "2026-10-01"}""", "$.value", "is missing")]
-    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "value": "data[0]", "from": "2026-10-01"}""", "$.value", "path into the data")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "value": "data.n", "from": "2026-10-01"}""", "$.value", "has no place")]
-    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "count", "from": "2026-10-01"}""", "$.measure", "must be count")]
-    [InlineData("""{"eventType": "x", "measure": "data", "aggregation": "sum", "value": "data.n", "unit": "kWh", "from": "2026-10-01"}""", "$.unit", "is no unit of Data")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "intervalMinutes": 7, "from": "2026-10-01"}""", "$.intervalMinutes", "5, 10, 15, 30 or 60")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count"}""", "$.from", "is missing")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "1999-01-01"}""", "$.from", "older than what is kept")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "colour": 1}""", "$.colour", "is not known here")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "subjects": {"a": "P9"}}""", "$.subjects.a", "there is no service point P9")]
-    [InlineData("""{"eventType": "com.example.call", "measure": "count", "aggregation": "count", "intervalMinutes": 30, "from": "2026-09-30"}""", "$", "is registered otherwise")]
-    [InlineData("""{"eventType": "com.example.call", "measure": "count", "aggregation": "count", "intervalMinutes": 60, "from": "2026-09-30", "subjects": {"acme": "P0002"}}""", "$.subjects.acme", "belongs to service point P0001")]
-    [InlineData("""{"eventType": "x", "measure": "count", "aggregation": "count", "from": "2026-10-01", "subjects": {"a": "P0001"}}""", "$.subjects.a", "takes events of type com.example.call")]
-    public async Task A_wrong_definition_is_refused_with_its_path_and_nothing_is_kept(string json, string path, string reason)
-    {
-        using var response = await site.Client.PostAsync("/api/v1/usage-definitions", new StringContent(json, Encoding.UTF8, "application/json"));
-        Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
-        var problems = JsonNode.Parse(await response.Content.ReadAsStringAsync())!["problems"]!.AsArray();
-        Assert.Contains(problems, p => p!["path"]!.GetValue<string>() == path && p["message"]!.GetValue<string>().Contains(reason, StringComparison.Ordinal));
-        Assert.Equal(2L, await site.Billing.ScalarAsync<long>("SELECT count(*) FROM usage_definition"));
     }
 
     [Fact]

@@ -141,6 +141,7 @@ public sealed class PagesTests
     private static async Task AnalyticsAsync(IPage page)
     {
         await page.GetByRole(AriaRole.Link, new() { Name = "Analytics" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Analytics" })).ToBeVisibleAsync(); // the page before has a field of the same name
         await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
         await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
         await Expect(Figure(page, "Peak, 28 days")).ToHaveTextAsync(new Regex(@"^\d+\.\d{3} kW$"));
