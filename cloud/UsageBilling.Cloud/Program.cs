@@ -6,6 +6,7 @@ using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Exports;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Imports;
+using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.Verification;
 using UsageBilling.Cloud.SignIn;
@@ -19,6 +20,8 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     ProvisionCommand.Build(),
     BillCommand.Build(),
     VerifyCommand.Build(),
+    ReplayCommand.Build(),
+    ReplayCommand.BuildRetention(),
     RateCommand.Build(),
     ImportCommand.Build(),
     ExportCommand.Build(),

@@ -87,6 +87,7 @@ internal static class ServeCommand
         app.MapGateways();
         app.MapProvisioning();
         app.MapUsageEvents();
+        app.MapReads();
         app.MapAccounts();
         app.MapConsumption();
         app.MapConsumptionCsv();

@@ -1,6 +1,7 @@
 using System.Text;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 
 namespace UsageBilling.Cloud.Billing;
@@ -30,6 +31,10 @@ public sealed record BillException(string Account, string Contract, LocalDate Pe
 /// <summary>Late data that changed what a bill was rated from.</summary>
 public sealed record RebillProposal(
     Guid Bill, string Account, Guid Channel, LocalDate UtcDay, int BilledVersion, int CurrentVersion, int ChangedSlots, Instant DetectedAt, string State, string? Reason);
+
+/// <summary>An interval of a channel that a bill used and that is different now.</summary>
+public sealed record BilledIntervalChange(
+    string Channel, Instant From, int Minutes, string Unit, decimal Billed, string BilledQuality, decimal Current, string CurrentQuality, decimal Difference);
 
 /// <summary>Reads bills.</summary>
 public static class BillDetails
@@ -76,6 +81,26 @@ public static class BillDetails
                 row.GetGuid(0), row.GetString(1), row.GetGuid(2), row.GetFieldValue<LocalDate>(3), row.GetInt32(4), row.GetInt32(5), row.GetInt32(6),
                 row.GetFieldValue<Instant>(7), row.GetString(8), row.IsDBNull(9) ? null : row.GetString(9)),
             cancellationToken);
+    }
+
+    /// <summary>What is different now from what a bill used, interval by interval; null where there is no such bill.</summary>
+    public static async Task<List<BilledIntervalChange>?> ChangesAsync(NpgsqlDataSource database, IntervalStore intervals, Guid bill, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(database, bill, cancellationToken) is not { } found)
+        {
+            return null;
+        }
+
+        var changes = new List<BilledIntervalChange>();
+        foreach (var usage in found.Content.Usage)
+        {
+            var manifest = found.Content.Manifest.Where(m => m.Channel == usage.Channel.Id)
+                .Select(m => new Metering.ManifestEntry(m.Channel, m.Day, m.FromSlot, m.ToSlot - m.FromSlot, m.Version, [.. Convert.FromHexString(m.Hash)])).ToList();
+            changes.AddRange((await intervals.ReadDifferencesAsync(manifest, cancellationToken)).Select(d => new BilledIntervalChange(
+                usage.Channel.ToString(), d.From, d.Minutes, d.Unit, d.Billed, d.BilledQuality.ToString().ToLowerInvariant(), d.Current, d.CurrentQuality.ToString().ToLowerInvariant(), d.Difference)));
+        }
+
+        return changes;
     }
 
     internal static BillSummary Summary(NpgsqlDataReader row) => new(

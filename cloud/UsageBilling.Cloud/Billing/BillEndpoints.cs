@@ -49,6 +49,7 @@ internal static class BillEndpoints
         read.MapGet("/bill-runs/{run:guid}", RunAsync).WithSummary("A bill run as it stands.").ProducesProblem(404);
         read.MapGet("/bills", BillsAsync).WithSummary("Bills, in pages; by state, period (2026-10) or account.");
         read.MapGet("/bills/{bill:guid}", BillAsync).WithSummary("A bill with its lines and issues; its ETag goes into If-Match of decisions.").ProducesProblem(404);
+        read.MapGet("/bills/{bill:guid}/changes", ChangesAsync).WithSummary("What is different now from what a bill used, interval by interval: why a rebill is proposed, and by how much.").ProducesProblem(404);
         read.MapGet("/bill-exceptions", async (NpgsqlDataSource database, CancellationToken cancellation) => TypedResults.Ok(new Page<BillException>(await BillDetails.ExceptionsAsync(database, cancellation), null)))
             .WithSummary("What could not be billed at all, and why.");
         read.MapGet("/rebill-proposals", async (NpgsqlDataSource database, CancellationToken cancellation) => TypedResults.Ok(new Page<RebillProposal>(await BillDetails.ProposalsAsync(database, cancellation), null)))
@@ -179,6 +180,11 @@ internal static class BillEndpoints
         command.Parameters.Add(new() { Value = paging.Limit + 1 });
         return TypedResults.Ok(paging.Page(await BillDetails.ListAsync(command, BillDetails.Summary, cancellationToken), b => b.Id.ToString()));
     }
+
+    private static async Task<Results<Ok<Page<BilledIntervalChange>>, ProblemHttpResult>> ChangesAsync(Guid bill, NpgsqlDataSource database, IntervalStore intervals, CancellationToken cancellationToken) =>
+        await BillDetails.ChangesAsync(database, intervals, bill, cancellationToken) is { } changes
+            ? TypedResults.Ok(new Page<BilledIntervalChange>(changes, null))
+            : ApiProblems.NotFound($"there is no bill {bill}");
 
     private static async Task<Results<Ok<BillDetail>, ProblemHttpResult>> BillAsync(Guid bill, HttpContext context, NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -185,21 +185,44 @@ public static class Journal
 
     /// <summary>All committed batches in order of stream and sequence; for replay.</summary>
     public static IAsyncEnumerable<JournalBatch> ReadAllAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        ReadThroughAsync(connection, "stream s", "s.committed_through", cancellationToken);
+        ReadThroughAsync(connection, "stream s", "s.committed_through", null, cancellationToken);
 
     /// <summary>All batches that are projected, in order of stream and sequence; for verification.</summary>
     public static IAsyncEnumerable<JournalBatch> ReadProjectedAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        ReadThroughAsync(connection, "stream_projection s", "s.projected_through", cancellationToken);
+        ReadProjectedAsync(connection, null, cancellationToken);
+
+    /// <summary>The same of some gateways; null: of all.</summary>
+    public static IAsyncEnumerable<JournalBatch> ReadProjectedAsync(NpgsqlConnection connection, IReadOnlyCollection<string>? gateways, CancellationToken cancellationToken) =>
+        ReadThroughAsync(connection, "stream_projection s", "s.projected_through", gateways, cancellationToken);
+
+    /// <summary>Which gateways ever sent readings of which registers.</summary>
+    public static async Task<List<(string Gateway, Guid Register)>> ReadSendersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT DISTINCT b.gateway, r.id FROM (SELECT DISTINCT gateway, register_ids FROM reading_batch) b, unnest(b.register_ids) AS r (id)", connection);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var senders = new List<(string, Guid)>();
+        while (await row.ReadAsync(cancellationToken))
+        {
+            senders.Add((row.GetString(0), row.GetGuid(1)));
+        }
+
+        return senders;
+    }
 
     private static async IAsyncEnumerable<JournalBatch> ReadThroughAsync(
-        NpgsqlConnection connection, string positions, string through, [EnumeratorCancellation] CancellationToken cancellationToken)
+        NpgsqlConnection connection, string positions, string through, IReadOnlyCollection<string>? gateways, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"""
             SELECT b.gateway, b.stream, b.sequence, b.received_at, b.body, b.kind
             FROM reading_batch b JOIN {positions} USING (gateway, stream)
-            WHERE b.sequence <= {through} AND {NotSetAside}
+            WHERE b.sequence <= {through} AND {(gateways is null ? "true" : "b.gateway = ANY($1)")} AND {NotSetAside}
             ORDER BY 1, 2, 3
             """, connection);
+        if (gateways is not null)
+        {
+            command.Parameters.Add(new() { Value = gateways.ToArray() });
+        }
+
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         while (await row.ReadAsync(cancellationToken))
         {

@@ -103,7 +103,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
         Registering.Check(channel!.Feed == ChannelFeed.Registers, channel.Feed.Refusal(wanted.Channel, ChannelFeed.Registers));
         foreach (var interval in await connection.QueryAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value))
         {
-            await Registering.CheckZoneAsync(connection, channel.Zone, interval, now, cancellationToken);
+            await Registering.CheckZoneAsync(connection, channel.Zone, interval, wanted.From, now, cancellationToken);
         }
 
         try

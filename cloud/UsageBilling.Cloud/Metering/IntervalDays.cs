@@ -8,9 +8,27 @@ using UsageBilling.Protocols;
 namespace UsageBilling.Cloud.Metering;
 
 /// <summary>Writes computed days: overrides laid over, version raised only where the hash changed, what was superseded kept and reported.</summary>
-internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
+/// <param name="connection">In the transaction that holds the channels' locks.</param>
+/// <param name="now">Which days have ended.</param>
+/// <param name="fromBytes">Compare with the stored intervals themselves, not with the hash beside them: for who checks what is stored.</param>
+internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, bool fromBytes = false)
 {
-    public async Task SaveAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken)
+    /// <summary>Saves and returns how many days were different from what was stored.</summary>
+    public async Task<int> SaveAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken)
+    {
+        var (fresh, superseded) = await CompareAsync(computed, cancellationToken);
+        await WriteAsync(fresh, cancellationToken);
+        await KeepAsync(superseded, cancellationToken);
+        await ReportAsync([.. superseded.Where(s => s.Old.PinnedVersion is not null)], cancellationToken);
+        await DueDays.AddAsync(connection, [.. fresh.Where(d => UtcDay.StartOf(d.Day.PlusDays(1)) <= now).Select(d => (d.Channel, d.Day))], now, cancellationToken);
+        return fresh.Count;
+    }
+
+    /// <summary>The days that saving would change; writes nothing.</summary>
+    public async Task<List<(ChannelId Channel, LocalDate Day)>> DifferencesAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken) =>
+        [.. (await CompareAsync(computed, cancellationToken)).Fresh.Select(d => (d.Channel, d.Day))];
+
+    private async Task<(List<StoredDay> Fresh, List<(StoredDay Old, IntervalDay New)> Superseded)> CompareAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken)
     {
         var keys = (Channels: computed.Select(c => c.Channel.Value).ToArray(), Days: computed.Select(c => c.Day).ToArray());
         var overrides = await ReadOverridesAsync(connection, keys.Channels, keys.Days, cancellationToken);
@@ -26,7 +44,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
             }
 
             var hash = final.Hash();
-            if (old is not null && old.Hash.AsSpan().SequenceEqual(hash.AsSpan()))
+            if (old is not null && old.Hash.AsSpan().SequenceEqual(hash.AsSpan()) && (!fromBytes || old.Intervals.Hash().AsSpan().SequenceEqual(hash.AsSpan())))
             {
                 continue;
             }
@@ -38,10 +56,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now)
             }
         }
 
-        await WriteAsync(fresh, cancellationToken);
-        await KeepAsync(superseded, cancellationToken);
-        await ReportAsync([.. superseded.Where(s => s.Old.PinnedVersion is not null)], cancellationToken);
-        await DueDays.AddAsync(connection, [.. fresh.Where(d => UtcDay.StartOf(d.Day.PlusDays(1)) <= now).Select(d => (d.Channel, d.Day))], now, cancellationToken);
+        return (fresh, superseded);
     }
 
     /// <summary>Overrides of days, in the order in which they were made.</summary>

@@ -25,6 +25,9 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
     /// <summary>Stored register days that were compared.</summary>
     public int RegisterDays { get; private set; }
 
+    /// <summary>Interval days of channels without registers that were compared.</summary>
+    public int DaysWithoutRegisters { get; private set; }
+
     public async Task<ImmutableArray<MeteringDifference>> RunAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -34,10 +37,15 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
         foreach (var group in ids.Chunk(GroupSize))
         {
             var registers = await RegisterCatalog.ReadAsync(connection, group, cancellationToken);
-            var journal = await RebuildAsync(connection, registers, cancellationToken);
+            var journal = await RebuiltRegisters.ReadAsync(connection, registers, null, cancellationToken);
             await CompareDaysAsync(connection, journal, cancellationToken);
             await CompareReadsAsync(connection, journal, cancellationToken);
             await new IntervalComparison(connection, registers, journal, _differences).RunAsync([.. group.Select(g => new RegisterId(g))], cancellationToken);
+        }
+
+        foreach (var feed in EvidenceDays.OtherFeeds)
+        {
+            await CompareFeedAsync(connection, feed, cancellationToken);
         }
 
         return _differences.ToImmutable();
@@ -92,31 +100,6 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
         {
             Add("sequence", $"{gateway}/{id}/{projected}", "the stream is projected up to here, and the journal ends before");
         }
-    }
-
-    private static async Task<RebuiltRegisters> RebuildAsync(NpgsqlConnection connection, Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
-    {
-        var rebuilt = new RebuiltRegisters(registers);
-        var floor = await Retention.FloorAsync(connection, cancellationToken);
-        var byKey = registers.Values.ToDictionary(r => r.Key);
-        var unprojectable = await Journal.ReadParkedBatchesAsync(connection, Route.Unprojectable, cancellationToken);
-        await foreach (var journal in Journal.ReadProjectedAsync(connection, cancellationToken))
-        {
-            if (journal.Kind != BatchKind.Readings || unprojectable.Contains((journal.Gateway, journal.Stream, journal.Sequence)) || !BatchCodec.TryDecode(journal.Body, out var batch, out _))
-            {
-                continue;
-            }
-
-            foreach (var reading in batch.Readings)
-            {
-                if (byKey.TryGetValue(reading.Register, out var register))
-                {
-                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, floor));
-                }
-            }
-        }
-
-        return rebuilt;
     }
 
     private async Task CompareDaysAsync(NpgsqlConnection connection, RebuiltRegisters journal, CancellationToken cancellationToken)
@@ -174,69 +157,23 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
         }
     }
 
+    /// <summary>Channels that no register feeds: each day as its evidence says, with what was laid over it.</summary>
+    private async Task CompareFeedAsync(NpgsqlConnection connection, ChannelFeed feed, CancellationToken cancellationToken)
+    {
+        var channels = await EvidenceDays.ChannelsAsync(connection, feed, Guid.Empty, cancellationToken);
+        foreach (var chunk in channels.Chunk(100))
+        {
+            foreach (var days in (await EvidenceDays.ReadAsync(connection, feed, chunk, cancellationToken)).Chunk(2_000))
+            {
+                DaysWithoutRegisters += days.Length;
+                var computed = await MeasuredLayer.ComputeAsync(connection, feed, days, Instant.MaxValue, cancellationToken);
+                foreach (var (channel, day) in await new IntervalDays(connection, Instant.MaxValue, fromBytes: true).DifferencesAsync(computed, cancellationToken))
+                {
+                    Add("interval day", $"{channel} {day:uuuu-MM-dd}", $"differs from what its {feed.ToString().ToLowerInvariant()} say");
+                }
+            }
+        }
+    }
+
     private void Add(string kind, string subject, string detail) => _differences.Add(new MeteringDifference(kind, subject, detail));
-}
-
-/// <summary>Registers as the journal says they were read.</summary>
-internal sealed class RebuiltRegisters(Dictionary<RegisterId, KnownRegister> registers)
-{
-    private readonly Dictionary<RegisterId, List<RegisterPoint>> _others = [];
-
-    public Dictionary<(RegisterId Register, LocalDate Day), RegisterDay> Days { get; } = [];
-
-    public Dictionary<RegisterId, HashSet<RegisterPoint>> OffGrid { get; } = [];
-
-    public Guid[] Ids { get; } = [.. registers.Keys.Select(r => r.Value)];
-
-    public void Add(KnownRegister register, Route route)
-    {
-        if (route.Place is { } place)
-        {
-            if (!Days.TryGetValue((register.Id, place.Day), out var day))
-            {
-                Days.Add((register.Id, place.Day), day = new RegisterDay(place.Day, register.IntervalOn(place.Day)));
-            }
-
-            day.Merge(place.Slot, route.Slot);
-        }
-        else if (route.Read is { } read)
-        {
-            if (!OffGrid.TryGetValue(register.Id, out var reads))
-            {
-                OffGrid.Add(register.Id, reads = []);
-            }
-
-            reads.Add(read);
-        }
-    }
-
-    /// <summary>A read that did not come in a batch.</summary>
-    public void AddOther(RegisterId register, RegisterPoint point)
-    {
-        if (!_others.TryGetValue(register, out var list))
-        {
-            _others.Add(register, list = []);
-        }
-
-        list.Add(point);
-    }
-
-    /// <summary>Every point of every register, in order of instants.</summary>
-    public Dictionary<RegisterId, List<RegisterPoint>> Points()
-    {
-        var points = registers.Keys.ToDictionary(r => r, r => (List<RegisterPoint>)[.. OffGrid.GetValueOrDefault(r) ?? [], .. _others.GetValueOrDefault(r) ?? []]);
-        foreach (var ((register, _), day) in Days)
-        {
-            day.AddPointsTo(points[register]);
-        }
-
-        foreach (var list in points.Values)
-        {
-            RegisterPoint.SortDistinct(list);
-        }
-
-        return points;
-    }
-
-    public string Name(RegisterId register, LocalDate day) => $"{registers[register].Key} {day:uuuu-MM-dd}";
 }

@@ -65,6 +65,14 @@ public sealed record RegisterInstallation(
     Fraction Multiplier,
     long? MaxAdvancePerHour = null);
 
+/// <summary>A read that a person or another system brings.</summary>
+/// <param name="Register">The register.</param>
+/// <param name="At">When the display was read.</param>
+/// <param name="Value">Raw integer in the meter's own digits, at the register's scale.</param>
+/// <param name="Kind"><c>manual</c>, <c>imported</c> or <c>move-in</c>.</param>
+/// <param name="Source">Where it comes from, for people.</param>
+public sealed record RegisterReadEntry(RegisterKey Register, Instant At, long Value, string Kind, string Source);
+
 /// <summary>The end of an installation.</summary>
 /// <param name="Register">The register that stops feeding its channel.</param>
 /// <param name="At">Any instant after its installation.</param>
@@ -81,6 +89,14 @@ public sealed class MeteringConfigurationException(string message) : Exception(m
 /// </summary>
 public sealed record IntervalDayChange(ChannelId Channel, LocalDate Day, int FromVersion, int ToVersion, ImmutableArray<int> ChangedSlots, Instant ChangedAt);
 
+/// <summary>An interval that a bill used and that is different now. Quantities are in the channel's unit, as decimals.</summary>
+public sealed record IntervalDifference(
+    Instant From, int Minutes, string Unit, decimal Billed, IntervalQuality BilledQuality, decimal Current, IntervalQuality CurrentQuality)
+{
+    /// <summary>Now minus billed.</summary>
+    public decimal Difference => Current - Billed;
+}
+
 /// <summary>One thing that <see cref="MeteringVerification"/> found different: where, and what.</summary>
 public sealed record MeteringDifference(string Kind, string Subject, string Detail);
 
@@ -95,6 +111,10 @@ public sealed class IntervalStore(NpgsqlDataSource database, TimeProvider time)
     /// <exception cref="InvalidOperationException">A version is not kept, or its bytes are not those that the manifest's hash names.</exception>
     public Task<LoadProfile> ReadManifestAsync(IReadOnlyList<ManifestEntry> manifest, CancellationToken cancellationToken) =>
         ManifestReading.ReadAsync(database, manifest, cancellationToken);
+
+    /// <summary>Each interval of a manifest that is different now, in order. One channel, days in order; intervals of another length are compared where both begin and end.</summary>
+    public Task<ImmutableArray<IntervalDifference>> ReadDifferencesAsync(IReadOnlyList<ManifestEntry> manifest, CancellationToken cancellationToken) =>
+        ManifestDifference.ReadAsync(database, manifest, cancellationToken);
 
     /// <summary>
     /// Keeps the named versions for ever and asks for <see cref="IntervalDayChange"/>s of their days, in the caller's transaction.
@@ -153,6 +173,18 @@ public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvid
     public Task ExchangeAsync(RegisterRemoval removal, RegisterInstallation installation, CancellationToken cancellationToken) =>
         new Installing(database, time.GetCurrentInstant()).RunAsync(removal, installation, cancellationToken);
 
+    /// <summary>Takes a read that did not come from a gateway. False when it was known.</summary>
+    public Task<bool> AddReadAsync(RegisterReadEntry entry, string actor, CancellationToken cancellationToken) =>
+        new RegisterCorrections(database, time.GetCurrentInstant()).AddAsync(entry, actor, cancellationToken);
+
+    /// <summary>Says what a register really showed at an instant; it supersedes what was read there, which stays. Audited.</summary>
+    public Task CorrectReadAsync(RegisterKey register, Instant at, long value, string reason, string actor, CancellationToken cancellationToken) =>
+        new RegisterCorrections(database, time.GetCurrentInstant()).CorrectAsync(register, at, value, reason, actor, cancellationToken);
+
+    /// <summary>Corrects the displays noted at the start and end of an installation. Audited.</summary>
+    public Task CorrectInstallationAsync(RegisterKey register, Instant installedAt, long? startRegister, long? endRegister, string reason, string actor, CancellationToken cancellationToken) =>
+        new RegisterCorrections(database, time.GetCurrentInstant()).CorrectInstallationAsync(register, installedAt, startRegister, endRegister, reason, actor, cancellationToken);
+
     /// <summary>Samples at another interval from a UTC day on that has no readings yet.</summary>
     public Task ChangeIntervalAsync(RegisterKey register, LocalDate fromDay, int intervalMinutes, CancellationToken cancellationToken) =>
         Registering.ChangeIntervalAsync(database, register, fromDay, intervalMinutes, time.GetCurrentInstant(), cancellationToken);
@@ -169,7 +201,7 @@ public sealed class MeteringVerification(NpgsqlDataSource database)
     {
         var comparison = new JournalComparison(database);
         var differences = await comparison.RunAsync(cancellationToken);
-        Compared = new[] { ("batches", comparison.Batches), ("register days", comparison.RegisterDays) }.Where(c => c.Item2 > 0).ToDictionary(c => c.Item1, c => c.Item2);
+        Compared = new[] { ("batches", comparison.Batches), ("register days", comparison.RegisterDays), ("days without registers", comparison.DaysWithoutRegisters) }.Where(c => c.Item2 > 0).ToDictionary(c => c.Item1, c => c.Item2);
         return differences;
     }
 }

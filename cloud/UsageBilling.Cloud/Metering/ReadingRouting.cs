@@ -23,7 +23,7 @@ internal readonly record struct Route(GridPlace? Place, RegisterSlot Slot, Regis
     /// <summary>Decided from the reading, its register and when its batch was received, so projection and verification agree.</summary>
     public static Route Of(Reading reading, KnownRegister register, Instant receivedAt, Instant floor)
     {
-        if (reading.At < Earliest || reading.At > receivedAt + Duration.FromDays(1))
+        if ((reading.At < Earliest && reading.At < floor) || reading.At > receivedAt + Duration.FromDays(1))
         {
             return Refuse(ImplausibleTime, $"{reading.At} is not between {Earliest} and a day after {receivedAt}, when it was received");
         }

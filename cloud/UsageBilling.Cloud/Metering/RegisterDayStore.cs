@@ -6,13 +6,14 @@ using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
 
-/// <summary>Register days and off-grid reads of one transaction: read once, merged in memory, written in one statement.</summary>
+/// <summary>Register days, off-grid reads and corrections of one transaction: read once, merged in memory, written in one statement.</summary>
 internal sealed class RegisterDayStore(NpgsqlConnection connection)
 {
     private readonly Dictionary<(RegisterId Register, LocalDate Day), RegisterDay?> _days = [];
     private readonly HashSet<(RegisterId, LocalDate)> _changed = [];
     private ((RegisterId, LocalDate) Key, RegisterDay Day, bool Changed) _merging;
     private readonly Dictionary<(RegisterId Register, LocalDate Day), List<RegisterPoint>?> _reads = [];
+    private readonly Dictionary<(RegisterId Register, LocalDate Day), List<RegisterCorrection>> _corrections = [];
 
     /// <summary>Makes sure that these days are in memory, with the off-grid reads in them.</summary>
     public async Task LoadAsync(IEnumerable<(RegisterId Register, LocalDate Day)> wanted, CancellationToken cancellationToken)
@@ -41,13 +42,18 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
         }
 
         var reads = await connection.QueryAsync("""
-            SELECT r.register_id, r.at, r.value, r.quality
+            SELECT r.register_id, r.at, r.value, r.quality, NULL::timestamptz, NULL::uuid
             FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
             JOIN register_read r ON r.register_id = w.register_id AND r.at >= w.day::timestamp AT TIME ZONE 'UTC' AND r.at < (w.day + 1)::timestamp AT TIME ZONE 'UTC'
-            """, r => (Id: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3))), cancellationToken, ids, days);
-        foreach (var (id, point) in reads)
+            UNION ALL
+            SELECT c.register_id, c.at, c.value, 0, c.corrected_at, c.correction_id
+            FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
+            JOIN register_correction c ON c.register_id = w.register_id AND c.at >= w.day::timestamp AT TIME ZONE 'UTC' AND c.at < (w.day + 1)::timestamp AT TIME ZONE 'UTC'
+            """, r => (Id: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3)),
+                Correction: r.IsDBNull(4) ? (RegisterCorrection?)null : new RegisterCorrection(r.GetFieldValue<Instant>(1), r.GetInt64(2), r.GetFieldValue<Instant>(4), r.GetGuid(5))), cancellationToken, ids, days);
+        foreach (var (id, point, correction) in reads)
         {
-            Add(id, point);
+            Add(id, point, correction);
         }
     }
 
@@ -79,22 +85,27 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             return;
         }
 
-        var rows = _changed.Select(key => (key.Item1, Day: _days[key]!)).ToArray();
-        await connection.ExecuteAsync("""
-            INSERT INTO register_day (register_id, day, interval_minutes, scale, slot_values, qualities, distances)
-            SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::bytea[])
-            ON CONFLICT (register_id, day) DO UPDATE SET slot_values = EXCLUDED.slot_values, qualities = EXCLUDED.qualities, distances = EXCLUDED.distances
-            """, cancellationToken,
-            rows.Select(r => r.Item1.Value).ToArray(),
-            rows.Select(r => r.Day.Day).ToArray(),
-            rows.Select(r => (short)r.Day.IntervalMinutes).ToArray(),
-            rows.Select(r => (short)registers[r.Item1].Scale).ToArray(),
-            rows.Select(r => r.Day.PackValues()).ToArray(),
-            rows.Select(r => r.Day.PackQualities()).ToArray(),
-            rows.Select(r => r.Day.PackDistances()).ToArray());
+        await WriteAsync(connection, registers, [.. _changed.Select(key => (key.Item1, _days[key]!))], cancellationToken);
         _changed.Clear();
         _merging = default;
     }
+
+    /// <summary>Writes days as they are.</summary>
+    public static Task<int> WriteAsync(
+        NpgsqlConnection connection, IReadOnlyDictionary<RegisterId, KnownRegister> registers, IReadOnlyList<(RegisterId Register, RegisterDay Day)> rows, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync("""
+            INSERT INTO register_day (register_id, day, interval_minutes, scale, slot_values, qualities, distances)
+            SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::bytea[])
+            ON CONFLICT (register_id, day) DO UPDATE SET
+              interval_minutes = EXCLUDED.interval_minutes, slot_values = EXCLUDED.slot_values, qualities = EXCLUDED.qualities, distances = EXCLUDED.distances
+            """, cancellationToken,
+            rows.Select(r => r.Register.Value).ToArray(),
+            rows.Select(r => r.Day.Day).ToArray(),
+            rows.Select(r => (short)r.Day.IntervalMinutes).ToArray(),
+            rows.Select(r => (short)registers[r.Register].Scale).ToArray(),
+            rows.Select(r => r.Day.PackValues()).ToArray(),
+            rows.Select(r => r.Day.PackQualities()).ToArray(),
+            rows.Select(r => r.Day.PackDistances()).ToArray());
 
     /// <summary>Stores off-grid reads and returns those that were not known. Their days are loaded.</summary>
     public async Task<List<(RegisterId Register, Instant At)>> AddReadsAsync(IReadOnlyList<(RegisterId Register, RegisterPoint Point, string Kind, string Source)> reads, CancellationToken cancellationToken)
@@ -118,7 +129,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             reads.Select(r => r.Source).ToArray());
         foreach (var (id, point) in added)
         {
-            Add(id, point);
+            Add(id, point, null);
         }
 
         return [.. added.Select(a => (a.Id, a.Point.At))];
@@ -128,7 +139,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
     public Task<Instant?> DroppedBeforeAsync(CancellationToken cancellationToken) => Retention.DroppedBeforeAsync(connection, cancellationToken);
 
     /// <summary>True when something was read on a day that is loaded.</summary>
-    public bool HasPoints(RegisterId register, LocalDate day) => _days[(register, day)] is not null || _reads[(register, day)] is not null;
+    public bool HasPoints(RegisterId register, LocalDate day) => _days[(register, day)] is not null || _reads[(register, day)] is not null || _corrections.ContainsKey((register, day));
 
     /// <summary>Points of the loaded days [first, last], in order.</summary>
     public List<RegisterPoint> Points(RegisterId register, LocalDate first, LocalDate last, IEnumerable<LocalDate> besides)
@@ -158,6 +169,8 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
               UNION ALL SELECT min(d.day) FROM register_day d WHERE d.register_id = w.register_id AND d.day > w.last
               UNION ALL SELECT (max(r.at) AT TIME ZONE 'UTC')::date FROM register_read r WHERE r.register_id = w.register_id AND r.at < w.first::timestamp AT TIME ZONE 'UTC'
               UNION ALL SELECT (min(r.at) AT TIME ZONE 'UTC')::date FROM register_read r WHERE r.register_id = w.register_id AND r.at >= (w.last + 1)::timestamp AT TIME ZONE 'UTC'
+              UNION ALL SELECT (max(c.at) AT TIME ZONE 'UTC')::date FROM register_correction c WHERE c.register_id = w.register_id AND c.at < w.first::timestamp AT TIME ZONE 'UTC'
+              UNION ALL SELECT (min(c.at) AT TIME ZONE 'UTC')::date FROM register_correction c WHERE c.register_id = w.register_id AND c.at >= (w.last + 1)::timestamp AT TIME ZONE 'UTC'
             ) n
             WHERE n.day IS NOT NULL
             """, r => ((int)r.GetInt64(0) - 1, r.GetFieldValue<LocalDate>(1)), cancellationToken,
@@ -168,10 +181,19 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
     private static (RegisterId Id, RegisterDay Day) Read(NpgsqlDataReader row) =>
         (new RegisterId(row.GetGuid(0)), RegisterDay.Unpack(row.GetFieldValue<LocalDate>(1), row.GetInt16(2), row.GetFieldValue<byte[]>(3), row.GetFieldValue<byte[]>(4), row.GetFieldValue<byte[]>(5)));
 
-    private void Add(RegisterId register, RegisterPoint point)
+    private void Add(RegisterId register, RegisterPoint point, RegisterCorrection? correction)
     {
         var key = (register, UtcDay.Of(point.At));
-        if (_reads.TryGetValue(key, out var list))
+        if (correction is { } corrected)
+        {
+            if (!_corrections.TryGetValue(key, out var corrections))
+            {
+                _corrections.Add(key, corrections = []);
+            }
+
+            corrections.Add(corrected);
+        }
+        else if (_reads.TryGetValue(key, out var list))
         {
             (_reads[key] = list ?? []).Add(point);
         }
@@ -185,6 +207,11 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             if (_reads[(register, day)] is { } reads)
             {
                 points.AddRange(reads);
+            }
+
+            if (_corrections.TryGetValue((register, day), out var corrections))
+            {
+                RegisterCorrection.Apply(points, corrections);
             }
         }
     }

@@ -73,17 +73,17 @@ internal static class Registering
             SELECT DISTINCT c.zone FROM installation i JOIN channel c ON c.channel_id = i.channel_id WHERE i.register_id = $1
             """, r => r.GetString(0), cancellationToken, register.Id.Value))
         {
-            await CheckZoneAsync(connection, zone, intervalMinutes, now, cancellationToken);
+            await CheckZoneAsync(connection, zone, intervalMinutes, UtcDay.StartOf(fromDay), now, cancellationToken);
         }
 
         await connection.ExecuteAsync("INSERT INTO register_interval (register_id, from_day, interval_minutes) VALUES ($1, $2, $3)", cancellationToken, register.Id.Value, fromDay, (short)intervalMinutes);
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>The interval must divide every offset that the zone has, from the oldest data kept to what its rules foresee.</summary>
-    public static async Task CheckZoneAsync(NpgsqlConnection connection, string zone, int intervalMinutes, Instant now, CancellationToken cancellationToken)
+    /// <summary>The interval must divide every offset that the zone has, from then on, or the oldest data kept, to what its rules foresee.</summary>
+    public static async Task CheckZoneAsync(NpgsqlConnection connection, string zone, int intervalMinutes, Instant from, Instant now, CancellationToken cancellationToken)
     {
-        var problem = ZoneRule.Problem(DateTimeZoneProviders.Tzdb[zone], intervalMinutes, await Retention.FloorAsync(connection, cancellationToken), now + Duration.FromDays(366));
+        var problem = ZoneRule.Problem(DateTimeZoneProviders.Tzdb[zone], intervalMinutes, Instant.Max(from, await Retention.FloorAsync(connection, cancellationToken)), Instant.Max(from, now) + Duration.FromDays(366));
         Check(problem is null, problem ?? "");
     }
 

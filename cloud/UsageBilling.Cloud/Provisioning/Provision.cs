@@ -38,6 +38,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         if (problems.Count == 0 && !dryRun)
         {
             await InstallAsync(document, problems, cancellationToken);
+            await RegisterVirtualAsync(document, problems, cancellationToken);
         }
 
         return new(dryRun, problems.Count == 0 ? counts : [], problems);
@@ -86,6 +87,14 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             if (await AccountLookup.ServicePointAsync(connection, meter.ServicePoint, cancellationToken) is null)
             {
                 problems.Add(new($"$.meters[{index}].servicePoint", $"there is no service point {meter.ServicePoint}; add it to servicePoints"));
+            }
+        }
+
+        foreach (var channel in document.VirtualChannels)
+        {
+            if (await AccountLookup.ServicePointAsync(connection, channel.Key.Point, cancellationToken) is null)
+            {
+                problems.Add(new($"{channel.Path}.servicePoint", $"there is no service point {channel.Key.Point}; add it to servicePoints"));
             }
         }
 
@@ -156,6 +165,33 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
                     problems.Add(new(register.Path, e.Message));
                 }
             }
+        }
+    }
+
+    private async Task RegisterVirtualAsync(ProvisioningDocument document, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    {
+        if (document.VirtualChannels.Count == 0)
+        {
+            return;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        try
+        {
+            var registrations = new List<VirtualRegistration>();
+            foreach (var channel in document.VirtualChannels)
+            {
+                var point = await AccountLookup.ServicePointAsync(connection, channel.Key.Point, cancellationToken);
+                registrations.Add(new VirtualRegistration(channel.Key, point!.Zone, channel.Formula));
+            }
+
+            await VirtualChannels.RegisterAsync(connection, registrations, Instant.FromDateTimeOffset(time.GetUtcNow()), cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        }
+        catch (MeteringConfigurationException e)
+        {
+            problems.Add(new("$.virtualChannels", e.Message));
         }
     }
 

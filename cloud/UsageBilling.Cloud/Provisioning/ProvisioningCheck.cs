@@ -11,6 +11,7 @@ internal static class ProvisioningCheck
         .. Twice(document.Accounts.Select(a => a.Id), "accounts", "account"),
         .. Twice(document.ServicePoints.Select(p => p.Id), "servicePoints", "service point"),
         .. Twice(document.Contracts.Select(c => $"{c.Account}/{c.Id}"), "contracts", "contract"),
+        .. document.VirtualChannels.GroupBy(v => v.Key).SelectMany(g => g.Skip(1)).Select(v => new ProvisioningProblem(v.Path, $"channel {v.Key} is computed twice; leave one")),
         .. document.Meters.SelectMany(m => Registers(m, document.Meters)),
     ];
 

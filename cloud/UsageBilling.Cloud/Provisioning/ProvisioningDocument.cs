@@ -46,6 +46,9 @@ public sealed record ProvisioningDocument
     /// <summary>Meters at the places.</summary>
     public required IReadOnlyList<ProvisionedMeter> Meters { get; init; }
 
+    /// <summary>Channels computed from others.</summary>
+    public required IReadOnlyList<ProvisionedVirtualChannel> VirtualChannels { get; init; }
+
     /// <summary>Contracts.</summary>
     public required IReadOnlyList<ContractRecord> Contracts { get; init; }
 
@@ -73,7 +76,7 @@ public sealed record ProvisioningDocument
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, contracts, usageDefinitions"));
+                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, virtualChannels, divisions, contracts, usageDefinitions"));
                 return null;
             }
 
@@ -92,6 +95,7 @@ public sealed record ProvisioningDocument
             Accounts = root.List("accounts", Account),
             ServicePoints = root.List("servicePoints", ServicePoint),
             Meters = root.List("meters", Meter),
+            VirtualChannels = VirtualChannelReader.Read(root),
             Contracts = root.List("contracts", Contract),
             Usage = root.List("usageDefinitions", UsageDefinitionDocument.Read),
         };

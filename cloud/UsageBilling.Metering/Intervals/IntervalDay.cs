@@ -148,13 +148,18 @@ public sealed class IntervalDay
         return ImmutableCollectionsMarshal.AsImmutableArray(SHA256.HashData(input));
     }
 
-    /// <summary>The slots that differ from another version of the day. Where the interval length differs, all do.</summary>
+    /// <summary>The slots that differ from another version of the day. Where the interval length differs, all slots of both do.</summary>
     public ImmutableArray<int> SlotsThatDiffer(IntervalDay other)
     {
+        if (other.IntervalMinutes != IntervalMinutes)
+        {
+            return [.. Enumerable.Range(0, Math.Max(Slots, other.Slots))];
+        }
+
         var slots = ImmutableArray.CreateBuilder<int>();
         for (var i = 0; i < Slots; i++)
         {
-            if (other.IntervalMinutes != IntervalMinutes || _quantities[i] != other._quantities[i] || _qualities[i] != other._qualities[i])
+            if (_quantities[i] != other._quantities[i] || _qualities[i] != other._qualities[i])
             {
                 slots.Add(i);
             }

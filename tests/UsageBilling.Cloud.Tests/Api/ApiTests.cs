@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using UsageBilling.Cloud.Api;
@@ -38,6 +39,28 @@ public sealed class ApiTests : IAsyncLifetime
         client.Dispose();
         await cloud.DisposeAsync();
         await database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_read_corrected_over_http_shows_on_the_bill_interval_by_interval()
+    {
+        var correction = new { register = new { manufacturer = "acme", serial = "M1", obis = "1-0:1.8.0" }, at = "2026-10-10T12:00:00Z", value = await DisplayAsync() + 50, reason = "photo of the display" };
+        using var corrected = await client.PostAsync("/api/v1/reads/corrections", new StringContent(JsonSerializer.Serialize(correction), Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.OK, corrected.StatusCode);
+        using var refused = await client.PostAsync("/api/v1/reads/corrections", new StringContent(JsonSerializer.Serialize(correction with { reason = "" }), Encoding.UTF8, "application/json"));
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        var bill = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1));
+        using var changes = JsonDocument.Parse(await client.GetStringAsync($"/api/v1/bills/{bill}/changes"));
+        Assert.Equal(
+            ["2026-10-10T11:45:00Z 50", "2026-10-10T12:00:00Z -50"],
+            changes.RootElement.GetProperty("items").EnumerateArray().Select(c => $"{c.GetProperty("from").GetString()} {c.GetProperty("difference").GetDecimal():0}"));
+
+        async Task<long> DisplayAsync()
+        {
+            await using var connection = await database.Source.OpenConnectionAsync();
+            await using var command = new Npgsql.NpgsqlCommand("SELECT value FROM register_rows((SELECT register_id FROM register WHERE serial = 'M1'), '2026-10-10', '2026-10-11') WHERE at = '2026-10-10T12:00:00Z'", connection);
+            return (long)(await command.ExecuteScalarAsync())!;
+        }
     }
 
     [Fact]

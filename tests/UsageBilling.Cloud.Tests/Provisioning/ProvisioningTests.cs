@@ -52,6 +52,31 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
     }
 
     [Fact]
+    public async Task Virtual_channels_come_with_the_document_and_a_division_must_be_all_of_it()
+    {
+        await using var scene = await Scene.CreateAsync(3, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        foreach (var point in new[] { "common", "flat1", "flat2" })
+        {
+            var place = document["servicePoints"]![0]!.DeepClone();
+            (place["id"], place["meteringPoint"]) = (point, point);
+            ((JsonArray)document["servicePoints"]!).Add(place);
+        }
+
+        document["divisions"] = JsonNode.Parse("""[{"of": {"servicePoint": "common"}, "parts": [{"servicePoint": "flat1", "share": "2/3"}, {"servicePoint": "flat2", "share": "1/4"}]}]""");
+        document["virtualChannels"] = JsonNode.Parse("""[{"servicePoint": "common", "plus": [{"servicePoint": "P0001"}], "minus": [{"servicePoint": "P0002"}, {"servicePoint": "P0003"}]}]""");
+        var short1 = Assert.Single(await ProblemsAsync(scene.Site, document));
+        Assert.Equal(("$.divisions[0].parts", true), (short1.Path, short1.Message.StartsWith("the shares sum to 11/12", StringComparison.Ordinal)));
+        document["divisions"]![0]!["parts"]![1]!["share"] = "1/3";
+        await scene.Site.ProvisionAsync(document);
+        await scene.Site.ProvisionAsync(document);
+        Assert.Equal(3L, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM channel WHERE feed = 4"));
+        document["virtualChannels"]![0]!["plus"]![0]!["servicePoint"] = "flat1";
+        var circle = Assert.Single(await ProblemsAsync(scene.Site, document));
+        Assert.Contains("cannot read itself", circle.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_contradicts_the_database_is_refused_as_a_whole()
     {
         await using var scene = await Scene.CreateAsync(2, _ => Task.CompletedTask);

@@ -1,0 +1,44 @@
+using NodaTime;
+using Npgsql;
+using UsageBilling.Protocols;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary>The days of channels that no register feeds: those that their evidence speaks of, and those that are stored.</summary>
+internal static class EvidenceDays
+{
+    /// <summary>In the order in which they are computed: a formula may read any of the others.</summary>
+    public static readonly ChannelFeed[] OtherFeeds = [ChannelFeed.Deliveries, ChannelFeed.Events, ChannelFeed.Virtual];
+
+    /// <summary>Channels of a feed behind one, in an order in which each comes after those that it reads.</summary>
+    public static async Task<List<ChannelId>> ChannelsAsync(NpgsqlConnection connection, ChannelFeed feed, Guid after, CancellationToken cancellationToken)
+    {
+        var channels = await connection.QueryAsync("SELECT channel_id FROM channel WHERE feed = $1 ORDER BY channel_id", r => new ChannelId(r.GetGuid(0)), cancellationToken, (short)feed);
+        if (feed == ChannelFeed.Virtual)
+        {
+            channels = [.. UsageBilling.Metering.Virtual.VirtualOrder.Of(await VirtualChannels.ReadAsync(connection, channels, cancellationToken), out _)];
+        }
+
+        return after == Guid.Empty ? channels : [.. channels.SkipWhile(c => c.Value != after).Skip(1)];
+    }
+
+    /// <summary>Days of channels of one feed, in order.</summary>
+    public static async Task<List<(ChannelId Channel, LocalDate Day)>> ReadAsync(NpgsqlConnection connection, ChannelFeed feed, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken)
+    {
+        // Usage events have their own slice: their days are those stored until it names them.
+        var evidence = feed switch
+        {
+            ChannelFeed.Deliveries => """
+                UNION SELECT channel_id, day FROM delivered_day WHERE channel_id = ANY($1)
+                UNION SELECT t.channel_id, d.day::date FROM usage_total t, retention r,
+                  LATERAL generate_series(greatest((t.from_at AT TIME ZONE 'UTC')::date, r.floor_day), ((t.to_at - interval '1 microsecond') AT TIME ZONE 'UTC')::date, interval '1 day') AS d (day)
+                  WHERE t.channel_id = ANY($1)
+                """,
+            ChannelFeed.Virtual => "UNION SELECT v.channel_id, d.day FROM virtual_source v JOIN interval_day d ON d.channel_id = v.source_id WHERE v.channel_id = ANY($1)",
+            _ => "",
+        };
+        return await connection.QueryAsync(
+            $"SELECT channel_id, day FROM interval_day WHERE channel_id = ANY($1) {evidence} ORDER BY 1, 2",
+            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray());
+    }
+}

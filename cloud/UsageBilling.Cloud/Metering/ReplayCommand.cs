@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Text.Json;
+using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
+
+namespace UsageBilling.Cloud.Metering;
+
+/// <summary><c>usage-cloud replay [--json]</c> and <c>usage-cloud retention [--years N]</c>.</summary>
+internal static class ReplayCommand
+{
+    public static Command Build()
+    {
+        var json = new Option<bool>("--json") { Description = "Print the totals as JSON." };
+        var command = new Command(
+            "replay", "Rebuild register days and intervals of every channel from the journal and the other evidence. What comes out the same is not touched; after an interruption the next run goes on.") { json }.WithDatabase();
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            var replay = new Replay(database.Source, TimeProvider.System);
+            var totals = await replay.RunAsync(Show, cancellation);
+            foreach (var row in replay.Unexplained)
+            {
+                Console.Error.WriteLine($"UNEXPLAINED  {row}: stored, and no evidence says so");
+            }
+
+            Console.WriteLine(parsed.GetValue(json)
+                ? JsonSerializer.Serialize(totals, ApiJson.Options)
+                : $"replayed {totals.Batches} batches: {totals.Same} rows are the same, {totals.Different} were different and are rebuilt, {totals.Unexplained} are not explained");
+            return totals.Unexplained == 0 ? ExitCodes.Ok : ExitCodes.BadInput;
+        });
+        return command;
+    }
+
+    public static Command BuildRetention()
+    {
+        var years = new Option<int?>("--years") { Description = "Keep this many whole years before the current one. Fewer drop what lies below; more take up again what was parked as older than kept." };
+        var command = new Command("retention", "Show, or with --years change, how far back metering data is kept.") { years }.WithDatabase();
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            try
+            {
+                await using var connection = await database.Source.OpenConnectionAsync(cancellation);
+                var state = parsed.GetValue(years) is { } wanted
+                    ? await Retention.KeepAsync(database.Source, wanted, Environment.UserName, TimeProvider.System.GetCurrentInstant(), cancellation)
+                    : await Retention.ReadAsync(connection, cancellation);
+                Console.WriteLine($"{state.YearsKept} whole years are kept, from {state.Floor:uuuu-MM-dd} on; {state.ParkedDeliveredDays} delivered days are older and parked");
+                return ExitCodes.Ok;
+            }
+            catch (MeteringConfigurationException e)
+            {
+                Console.Error.WriteLine(e.Message);
+                return ExitCodes.BadInput;
+            }
+        });
+        return command;
+    }
+
+    private static void Show(ReplayProgress progress) =>
+        Console.Error.WriteLine($"{progress.Phase}: {progress.Done} of {progress.Of} ({100L * progress.Done / Math.Max(1, progress.Of)} %), {progress.Totals.Batches} batches, {progress.Totals.Different} rows different so far");
+}
