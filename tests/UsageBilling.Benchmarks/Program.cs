@@ -1,6 +1,7 @@
 using System.Globalization;
 using UsageBilling.Benchmarks;
 using UsageBilling.Benchmarks.Ingest;
+using UsageBilling.Benchmarks.Metering;
 
 switch (args)
 {
@@ -16,10 +17,13 @@ switch (args)
     case ["gateway-memory", var gateway]:
         await GatewayMemoryBenchmark.RunAsync(gateway);
         return 0;
+    case ["replay"]:
+        await ReplayBenchmark.RunAsync();
+        return 0;
     case ["rating"]:
         RatingBenchmark.Run();
         return 0;
     default:
-        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory [PROGRAM] | rating");
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory [PROGRAM] | replay | rating");
         return 2;
 }

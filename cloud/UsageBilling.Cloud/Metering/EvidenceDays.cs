@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
@@ -25,7 +26,6 @@ internal static class EvidenceDays
     /// <summary>Days of channels of one feed, in order.</summary>
     public static async Task<List<(ChannelId Channel, LocalDate Day)>> ReadAsync(NpgsqlConnection connection, ChannelFeed feed, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken)
     {
-        // Usage events have their own slice: their days are those stored until it names them.
         var evidence = feed switch
         {
             ChannelFeed.Deliveries => """
@@ -37,8 +37,15 @@ internal static class EvidenceDays
             ChannelFeed.Virtual => "UNION SELECT v.channel_id, d.day FROM virtual_source v JOIN interval_day d ON d.channel_id = v.source_id WHERE v.channel_id = ANY($1)",
             _ => "",
         };
-        return await connection.QueryAsync(
+        var days = await connection.QueryAsync(
             $"SELECT channel_id, day FROM interval_day WHERE channel_id = ANY($1) {evidence} ORDER BY 1, 2",
             r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray());
+        if (feed != ChannelFeed.Events)
+        {
+            return days;
+        }
+
+        var floor = (await Retention.ReadAsync(connection, cancellationToken)).Floor;
+        return [.. days.Union((await EventDays.ReadDaysAsync(connection, channels, cancellationToken)).Where(d => d.Day >= floor)).OrderBy(d => d.Item1.Value).ThenBy(d => d.Item2)];
     }
 }

@@ -19,6 +19,23 @@ public static class EventDays
         return failures.Count == 0 ? computed : throw new OverflowException(failures[0].Reason);
     }
 
+    /// <summary>The UTC days that events of channels speak of; for replay and verification.</summary>
+    public static async Task<List<(ChannelId Channel, LocalDate Day)>> ReadDaysAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("SELECT DISTINCT channel_id, (event_at AT TIME ZONE 'UTC')::date FROM usage_event WHERE channel_id = ANY($1)", connection)
+        {
+            Parameters = { new() { Value = channels.Select(c => c.Value).ToArray() } },
+        };
+        var days = new List<(ChannelId, LocalDate)>();
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            days.Add((new ChannelId(row.GetGuid(0)), row.GetFieldValue<LocalDate>(1)));
+        }
+
+        return days;
+    }
+
     internal static async Task<IReadOnlyList<ComputedDay>> ComputeAsync(
         NpgsqlConnection connection, IReadOnlyList<(ChannelId Channel, LocalDate Day)> days, List<(ChannelId Channel, LocalDate Day, string Reason)> failures, CancellationToken cancellationToken)
     {

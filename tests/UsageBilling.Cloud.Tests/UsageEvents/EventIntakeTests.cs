@@ -33,6 +33,27 @@ public sealed class EventIntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replay_rebuilds_days_of_events_into_the_same_bytes()
+    {
+        await site.BatchAsync([.. Enumerable.Range(0, 9).Select(i => EventSite.Event(EventSite.Traffic, $"{i}", $"2026-10-0{1 + i}T08:00:00Z", gigabytes: 1.25m))]);
+        await site.Upkeep.RunAsync(default);
+        const string Bytes = "SELECT string_agg(channel_id || ' ' || day || ' ' || version || ' ' || encode(quantities || qualities || hash, 'hex'), ',' ORDER BY channel_id, day) FROM interval_day";
+        var before = await site.Billing.ScalarAsync<string>(Bytes);
+        var replay = new Replay(site.Database, site.Billing.Metering.Time);
+        var healthy = await replay.RunAsync(null, default);
+        Assert.Equal((0, before), (healthy.Different, await site.Billing.ScalarAsync<string>(Bytes)));
+        await using (var damage = site.Database.CreateCommand("UPDATE interval_day SET quantities = set_byte(quantities, 3, 77)"))
+        {
+            Assert.Equal(healthy.Same, await damage.ExecuteNonQueryAsync());
+        }
+
+        Assert.Equal(healthy.Same, (await replay.RunAsync(null, default)).Different);
+        Assert.Equal(
+            System.Text.RegularExpressions.Regex.Replace(before, @" \d+ ", " "),
+            System.Text.RegularExpressions.Regex.Replace(await site.Billing.ScalarAsync<string>(Bytes), @" \d+ ", " "));
+    }
+
+    [Fact]
     public async Task One_event_in_binary_mode_is_the_same_event()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/events") { Content = new StringContent("{\"gigabytes\": \"1.5\"}", Encoding.UTF8, "application/json") };
