@@ -23,6 +23,13 @@ internal static class EvidenceDays
         return after == Guid.Empty ? channels : [.. channels.SkipWhile(c => c.Value != after).Skip(1)];
     }
 
+    /// <summary>Days of virtual channels that are still to be computed from sources that changed: those listed, and today, which follows every few seconds.</summary>
+    public static Task<List<(ChannelId Channel, LocalDate Day)>> ReadWaitingAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken) =>
+        connection.QueryAsync("""
+            SELECT v.channel_id, q.day FROM virtual_source v JOIN interval_day_due q ON q.channel_id = v.source_id AND q.purpose = 'virtual' WHERE v.channel_id = ANY($1)
+            UNION SELECT v.channel_id, d.day FROM virtual_source v JOIN interval_day d ON d.channel_id = v.source_id AND d.day >= (now() AT TIME ZONE 'UTC')::date WHERE v.channel_id = ANY($1)
+            """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray());
+
     /// <summary>Days of channels of one feed, in order.</summary>
     public static async Task<List<(ChannelId Channel, LocalDate Day)>> ReadAsync(NpgsqlConnection connection, ChannelFeed feed, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken)
     {
