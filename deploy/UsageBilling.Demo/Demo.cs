@@ -40,17 +40,18 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", apiToken);
         await _timeline.PhaseAsync("sample and forward", () => CollectAsync(month, token));
         var billed = await _timeline.PhaseAsync("bill and issue", () => BillAsync(month, token));
-        var invoices = await _timeline.PhaseAsync("fetch documents", () => FetchInvoicesAsync(month, token));
-        if (invoices.Count == 0)
+        var (invoices, takenBack) = await _timeline.PhaseAsync("fetch documents", () => FetchInvoicesAsync(month, token));
+        var invoiced = invoices.Concat(takenBack).Select(i => i.Contract).Distinct().Count();
+        if (invoiced == 0)
         {
             throw new DemoException($"no invoice for {month}: {billed}; see {folder.Log("cloud")}");
         }
 
         InvoiceTable.Print(invoices, month);
-        _timeline.Say($"{invoices.Count} invoices issued");
-        if (int.TryParse(ContractsBilled().Match(billed).Groups["contracts"].Value, CultureInfo.InvariantCulture, out var contracts) && contracts != invoices.Count)
+        _timeline.Say($"{invoices.Count} invoices issued{(takenBack.Count == 0 ? "" : $"; taken back by a credit note: {string.Join(", ", takenBack.Select(i => i.Number))}")}");
+        if (int.TryParse(ContractsBilled().Match(billed).Groups["contracts"].Value, CultureInfo.InvariantCulture, out var contracts) && contracts != invoiced)
         {
-            throw new DemoException($"{contracts} contracts, but {invoices.Count} invoices: {billed}; the page Bills says what is held and why");
+            throw new DemoException($"{contracts} contracts, but {invoiced} invoiced: {billed}; the page Bills says what is held and why");
         }
 
         _timeline.Summary();
@@ -223,11 +224,13 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
         return lines[^1];
     }
 
-    private async Task<List<InvoiceRow>> FetchInvoicesAsync(YearMonth month, CancellationToken token)
+    // The invoices that hold, and those that somebody took back on the pages.
+    private async Task<(List<InvoiceRow> Rows, List<InvoiceRow> TakenBack)> FetchInvoicesAsync(YearMonth month, CancellationToken token)
     {
-        var rows = new List<InvoiceRow>();
-        var page = await _http.GetFromJsonAsync<JsonElement>("/api/v1/invoices?limit=500", token);
-        foreach (var invoice in page.GetProperty("items").EnumerateArray())
+        var (rows, takenBack) = (new List<InvoiceRow>(), new List<InvoiceRow>());
+        var documents = (await _http.GetFromJsonAsync<JsonElement>("/api/v1/invoices?limit=500", token)).GetProperty("items").EnumerateArray().ToLookup(d => d.GetProperty("kind").GetString());
+        var credited = documents["credit-note"].Select(d => d.GetProperty("preceding").GetString()).ToHashSet();
+        foreach (var invoice in documents["invoice"])
         {
             if (LocalDatePattern.Iso.Parse(invoice.GetProperty("periodStart").GetString()!).Value.ToYearMonth() != month)
             {
@@ -247,10 +250,10 @@ internal sealed partial class Demo(DemoFolder folder, Ports ports) : IAsyncDispo
                 return answer.StatusCode == HttpStatusCode.OK;
             }, token);
             var snapshot = await _http.GetFromJsonAsync<JsonElement>($"/api/v1/invoices/{number}", token);
-            rows.Add(InvoiceRow.Read(invoice, snapshot, ShortPath(pdf)));
+            (credited.Contains(number) ? takenBack : rows).Add(InvoiceRow.Read(invoice, snapshot, ShortPath(pdf)));
         }
 
-        return rows;
+        return (rows, takenBack);
     }
 
     private static string ShortPath(string path) =>

@@ -6,7 +6,7 @@ using Spectre.Console;
 namespace UsageBilling.Demo;
 
 /// <summary>An invoice as the demo's table shows it.</summary>
-internal sealed record InvoiceRow(string Number, string Account, string Tariff, string Usage, string Peak, decimal Total, string Currency, string Pdf)
+internal sealed record InvoiceRow(string Number, string Contract, string Account, string Tariff, string Usage, string Peak, decimal Total, string Currency, string Pdf)
 {
     /// <summary>Reads what the API says of an invoice: its summary and its snapshot.</summary>
     public static InvoiceRow Read(JsonElement summary, JsonElement snapshot, string pdf)
@@ -16,6 +16,7 @@ internal sealed record InvoiceRow(string Number, string Account, string Tariff, 
         var peak = usage.Select(u => u.GetProperty("peak")).FirstOrDefault(p => p.ValueKind == JsonValueKind.Object && p.GetProperty("unit").GetString() == "kW");
         return new InvoiceRow(
             summary.GetProperty("number").GetString()!,
+            bill.GetProperty("key").GetProperty("contract").GetString()!,
             bill.GetProperty("customer").GetProperty("name").GetString()!,
             bill.GetProperty("tariffs")[0].GetProperty("version").GetString()!,
             string.Join("\n", usage.Select(u => $"{(IsExport(u) ? "−" : "")}{Format(u.GetProperty("quantity"), "#,##0.00")} {u.GetProperty("unit").GetString()}")),
@@ -58,7 +59,7 @@ internal static class InvoiceTable
         }
 
         table.AddEmptyRow();
-        table.AddRow($"{rows.Count} invoices", "", "", "", $"{rows.Sum(r => r.Total).ToString("#,##0.00", CultureInfo.InvariantCulture)} {rows.First().Currency}", "");
+        table.AddRow($"{rows.Count} invoices", "", "", "", $"{rows.Sum(r => r.Total).ToString("#,##0.00", CultureInfo.InvariantCulture)} {rows.FirstOrDefault()?.Currency}", "");
         AnsiConsole.WriteLine();
         AnsiConsole.Write(table);
     }

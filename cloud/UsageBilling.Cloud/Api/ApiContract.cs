@@ -95,6 +95,9 @@ public sealed class TakesIdempotencyKey
     public const string Header = "Idempotency-Key";
 }
 
+/// <summary>Marks an endpoint that refuses with 412 what was decided on something that has changed since.</summary>
+public sealed class TakesIfMatch;
+
 /// <summary>Problems that many endpoints have.</summary>
 public static class ApiProblems
 {

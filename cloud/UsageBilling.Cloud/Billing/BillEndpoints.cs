@@ -59,17 +59,17 @@ internal static class BillEndpoints
         write.MapPost("/bill-runs", BeginAsync).WithSummary("Asks for a bill run; a worker does it. An unfinished one of the same kind is answered instead of a second.");
         Decision(write, "release", (d, bill, actor, reason, seen, cancellation) => d.ReleaseAsync(bill, actor, reason, seen, cancellation), "Lets a held bill go on.");
         Decision(write, "hold", (d, bill, actor, reason, seen, cancellation) => d.HoldAsync(bill, actor, reason, seen, cancellation), "Holds a bill that is not frozen.");
-        Decision(write, "dismiss", (d, bill, actor, reason, _, cancellation) => d.DismissAsync(bill, actor, reason, cancellation), "Leaves a bill as it is although its data changed.");
-        write.MapPost("/bills/{bill:guid}/cancel", CancelAsync).WithSummary("Takes an issued bill back with a credit note.").ProducesProblem(404).ProducesProblem(412);
-        write.MapPost("/bills/{bill:guid}/rebill", RebillAsync).WithSummary("Takes an issued bill back and issues a new one that names it.").ProducesProblem(404).ProducesProblem(412);
+        Decision(write, "dismiss", (d, bill, actor, reason, seen, cancellation) => d.DismissAsync(bill, actor, reason, seen, cancellation), "Leaves a bill as it is although its data changed.");
+        write.MapPost("/bills/{bill:guid}/cancel", CancelAsync).WithSummary("Takes an issued bill back with a credit note.").WithMetadata(new TakesIfMatch()).ProducesProblem(404).ProducesProblem(412);
+        write.MapPost("/bills/{bill:guid}/rebill", RebillAsync).WithSummary("Takes an issued bill back and issues a new one that names it.").WithMetadata(new TakesIfMatch()).ProducesProblem(404).ProducesProblem(412);
     }
 
-    private delegate Task<DecisionOutcome> Decide(BillDecisions decisions, Guid bill, string actor, string reason, BillState? seen, CancellationToken cancellationToken);
+    private delegate Task<DecisionOutcome> Decide(BillDecisions decisions, Guid bill, string actor, string reason, SeenBill? seen, CancellationToken cancellationToken);
 
     private static void Decision(RouteGroupBuilder api, string name, Decide decide, string summary) => api
         .MapPost($"/bills/{{bill:guid}}/{name}", async Task<Results<Ok<BillSummary>, ProblemHttpResult>> (Guid bill, DecisionRequest request, HttpContext context, BillDecisions decisions, NpgsqlDataSource database) =>
             await DecideAsync(bill, request, context, database, (reason, seen) => decide(decisions, bill, context.User.Actor(), reason, seen, context.RequestAborted)))
-        .WithSummary(summary).ProducesProblem(404).ProducesProblem(412);
+        .WithSummary(summary).WithMetadata(new TakesIfMatch()).ProducesProblem(404).ProducesProblem(412);
 
     private static Task<Results<Ok<BillSummary>, ProblemHttpResult>> CancelAsync(
         Guid bill, DecisionRequest request, HttpContext context, BillDecisions decisions, BillingCycle cycle, NpgsqlDataSource database) =>
@@ -99,23 +99,37 @@ internal static class BillEndpoints
         });
 
     private static async Task<Results<Ok<BillSummary>, ProblemHttpResult>> DecideAsync(
-        Guid bill, DecisionRequest request, HttpContext context, NpgsqlDataSource database, Func<string, BillState?, Task<DecisionOutcome>> decide)
+        Guid bill, DecisionRequest request, HttpContext context, NpgsqlDataSource database, Func<string, SeenBill?, Task<DecisionOutcome>> decide)
     {
         if (string.IsNullOrWhiteSpace(request.Reason) || request.Reason.Length > 1000)
         {
             return ApiProblems.BadRequest("give a reason of 1 to 1000 characters; it is kept with the decision");
         }
 
-        var match = context.Request.Headers.IfMatch.ToString().Trim('"');
-        BillState? seen = match.Length == 0 ? null : Enum.TryParse<BillState>(match.Split('-')[0], ignoreCase: true, out var state) ? state : BillState.Draft;
+        SeenBill? seen = null;
+        if (context.Request.Headers.IfMatch is { Count: > 0 } match && match.ToString() != "*")
+        {
+            // The tags that match now: whoever saw another one is told so, and what changes after this is seen by the decision itself.
+            if (await BillDetails.FindAsync(database, bill, context.RequestAborted) is { } found)
+            {
+                seen = new SeenBill(found.Summary.State, found.Summary.RatedAt);
+                if (!match.SelectMany(m => m!.Split(',', StringSplitOptions.TrimEntries)).Contains(seen.Value.Tag))
+                {
+                    return Changed();
+                }
+            }
+        }
+
         return await decide(request.Reason, seen) switch
         {
             DecisionOutcome.NotFound => ApiProblems.NotFound($"there is no bill {bill}"),
-            DecisionOutcome.Changed => TypedResults.Problem(statusCode: 412, title: "Changed", detail: "the bill has changed since; read it again"),
+            DecisionOutcome.Changed => Changed(),
             DecisionOutcome.NotPossible => ApiProblems.Conflict("the bill is in a state in which this cannot be decided, or an error stands on it; read it again"),
             _ => TypedResults.Ok((await BillDetails.FindAsync(database, bill, context.RequestAborted))!.Value.Summary),
         };
     }
+
+    private static ProblemHttpResult Changed() => TypedResults.Problem(statusCode: 412, title: "Changed", detail: "the bill has changed since; read it again");
 
     private static async Task<Results<Accepted<BillRunStatus>, ProblemHttpResult>> BeginAsync(
         BillRunRequest request, HttpContext context, BillingCycle cycle, NpgsqlDataSource database, TimeProvider time, CancellationToken cancellationToken)
@@ -193,7 +207,7 @@ internal static class BillEndpoints
             return ApiProblems.NotFound($"there is no bill {bill}");
         }
 
-        context.Response.Headers.ETag = $"\"{found.Summary.State.ToString().ToLowerInvariant()}-{found.Summary.RatedAt.ToUnixTimeMilliseconds()}\"";
+        context.Response.Headers.ETag = new SeenBill(found.Summary.State, found.Summary.RatedAt).Tag;
         var lines = found.Content.Charges.Lines.Select(l => new BillLine(
             l.Component, l.Description, l.Kind.ToString().ToLowerInvariant(), l.Period, l.Tier, l.From, l.To, l.Quantity, l.Unit.Symbol, l.Price, l.PriceBase, l.Amount,
             l.TaxCategory, l.TaxRate, l.TariffVersion, l.Formula));

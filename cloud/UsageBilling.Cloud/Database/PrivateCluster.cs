@@ -205,7 +205,7 @@ internal sealed class PrivateCluster : IAsyncDisposable
     private static string SocketFolder(string folder)
     {
         var beside = Path.Combine(folder, "socket");
-        if (Encoding.UTF8.GetByteCount(Path.Combine(beside, ".s.PGSQL.5432")) <= LongestSocketPath)
+        if (Encoding.UTF8.GetByteCount(Path.Combine(beside, ".s.PGSQL.5432")) <= LongestSocketPath && beside.All(IsPlain))
         {
             return beside;
         }
@@ -213,6 +213,9 @@ internal sealed class PrivateCluster : IAsyncDisposable
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..16];
         return Path.Combine(Path.GetTempPath(), $"usage-cloud-{name}");
     }
+
+    // The socket's folder goes through a shell (pg_ctl -o), a list with commas (unix_socket_directories) and another one (Npgsql's Host).
+    private static bool IsPlain(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '/' or '.' or '-' or '_' or '+' or '@';
 
     private static async Task<FileStream> LockAsync(string path, CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Api;
 
 namespace UsageBilling.Cloud.Ledger;
@@ -18,16 +19,23 @@ internal sealed record LedgerView(string Account, decimal Balance, IReadOnlyList
 internal static class LedgerEndpoints
 {
     public static void MapLedger(this WebApplication app) => app.MapReadApi("Ledger")
-        .MapGet("/accounts/{account}/ledger", GetAsync).WithSummary("The latest 500 postings of an account and its receivable balance over all.");
+        .MapGet("/accounts/{account}/ledger", GetAsync).WithSummary("The latest 500 postings of an account and its receivable balance over all.").ProducesProblem(404);
 
-    private static async Task<Ok<LedgerView>> GetAsync(string account, NpgsqlDataSource database, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<LedgerView>, ProblemHttpResult>> GetAsync(string account, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        if (await AccountLookup.AccountAsync(connection, account, cancellationToken) is null)
+        {
+            return ApiProblems.NotFound($"there is no account {account}");
+        }
+
+        await using var command = new NpgsqlCommand(
             """
             SELECT source, posted_at, value_date, currency, leg_accounts, leg_amounts,
                    (SELECT coalesce(sum(amount), 0) FROM ledger_leg WHERE account_id = $1 AND ledger_account = 'receivable')
             FROM ledger_posting WHERE account_id = $1 ORDER BY posted_at DESC, source LIMIT 500
-            """);
+            """,
+            connection);
         command.Parameters.Add(new() { Value = account });
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var balance = 0m;

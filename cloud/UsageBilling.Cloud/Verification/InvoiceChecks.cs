@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Xml;
+using NodaTime;
 using Npgsql;
 using UsageBilling.Invoicing.Documents.Ubl;
 using UsageBilling.Invoicing.Invoices;
@@ -23,7 +26,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
         await foreach (var row in Verification.RowsAsync(
             connection,
             """
-            SELECT i.invoice_number, i.kind, i.snapshot, i.hash, i.total, b.content_hash, b.state, b.cancel_reason
+            SELECT i.invoice_number, i.kind, i.snapshot, i.hash, i.total, b.content_hash, b.state, i.net, i.tax, i.currency, i.period_start, i.period_end, i.due_date, i.preceding
             FROM invoice i LEFT JOIN bill b ON b.account_id = i.account_id AND b.bill_id = i.bill_id ORDER BY i.invoice_number
             """,
             cancellationToken))
@@ -42,7 +45,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
                 var invoice = note?.Invoice ?? Invoice.Parse(snapshot);
                 var posting = note is null ? LedgerPosting.For(invoice) : LedgerPosting.For(note);
                 postings[posting.Document] = posting;
-                Compare(number, note?.Number ?? invoice.Number, invoice, row);
+                Compare(number, note, invoice, row);
             }
             catch (FormatException e)
             {
@@ -53,9 +56,9 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
         return postings;
     }
 
-    private void Compare(string number, string stated, Invoice invoice, NpgsqlDataReader row)
+    private void Compare(string number, CreditNote? note, Invoice invoice, NpgsqlDataReader row)
     {
-        if (stated != number)
+        if ((note?.Number ?? invoice.Number) is var stated && stated != number)
         {
             report.Differs("invoice", number, $"the snapshot has the number {stated}");
         }
@@ -63,6 +66,22 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
         if (invoice.AmountDue != row.GetDecimal(4))
         {
             report.Differs("invoice", number, $"the row says {row.GetDecimal(4)}, the snapshot {invoice.AmountDue}");
+        }
+
+        var charges = invoice.Bill.Charges;
+        (string What, object? Row, object? Snapshot)[] columns =
+        [
+            ("net", row.GetDecimal(7), charges.Net),
+            ("tax", row.GetDecimal(8), charges.Tax),
+            ("currency", row.GetString(9), invoice.Currency),
+            ("period start", row.GetFieldValue<LocalDate>(10), charges.From),
+            ("period end", row.GetFieldValue<LocalDate>(11), charges.To),
+            ("due date", row.GetFieldValue<LocalDate>(12), note?.IssueDate ?? invoice.DueDate),
+            ("earlier document", row.IsDBNull(13) ? null : row.GetString(13), note?.Credits.Number ?? invoice.Replaces?.Number),
+        ];
+        foreach (var (what, said, meant) in columns.Where(c => !Equals(c.Row, c.Snapshot)))
+        {
+            report.Differs("invoice", number, string.Create(CultureInfo.InvariantCulture, $"the row says {what} {said ?? "none"}, the snapshot {meant ?? "none"}"));
         }
 
         if (row.IsDBNull(5) || Convert.ToHexStringLower(row.GetFieldValue<byte[]>(5)) != invoice.BillHash)
@@ -115,7 +134,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
         await foreach (var row in Verification.RowsAsync(
             connection,
             """
-            SELECT i.invoice_number, d.format, d.content, d.hash, p.error FROM invoice i
+            SELECT i.invoice_number, d.format, d.content, d.hash, p.error, i.kind, i.snapshot FROM invoice i
             LEFT JOIN invoice_document d ON d.account_id = i.account_id AND d.bill_id = i.bill_id AND d.kind = i.kind
             LEFT JOIN document_pending p ON p.account_id = i.account_id AND p.bill_id = i.bill_id AND p.kind = i.kind
             """,
@@ -136,11 +155,28 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
             }
             else if (row.GetString(1) == "ubl")
             {
-                foreach (var violation in En16931.Check(content))
-                {
-                    report.Differs("document", number, $"{violation.Rule} at {violation.Path}: {violation.Message}");
-                }
+                Ubl(number, content, row.GetString(5), Encoding.UTF8.GetBytes(row.GetString(6)));
             }
+        }
+    }
+
+    private void Ubl(string number, byte[] content, string kind, byte[] snapshot)
+    {
+        try
+        {
+            foreach (var difference in kind == "credit-note" ? UblAgreement.Differences(content, CreditNote.Parse(snapshot)) : UblAgreement.Differences(content, Invoice.Parse(snapshot)))
+            {
+                report.Differs("document", number, $"ubl: {difference}");
+            }
+
+            foreach (var violation in En16931.Check(content))
+            {
+                report.Differs("document", number, $"{violation.Rule} at {violation.Path}: {violation.Message}");
+            }
+        }
+        catch (Exception e) when (e is FormatException or NotSupportedException or XmlException)
+        {
+            report.Differs("document", number, $"the ubl cannot be compared: {e.Message}");
         }
     }
 }

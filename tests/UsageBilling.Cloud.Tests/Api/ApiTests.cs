@@ -186,6 +186,49 @@ public sealed class ApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_decision_about_a_bill_that_was_rated_again_meanwhile_is_refused()
+    {
+        var bill = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1));
+        var seen = (await client.GetAsync($"/api/v1/bills/{bill}")).Headers.ETag!.Tag;
+        await using var again = database.Source.CreateCommand("UPDATE bill SET rated_at = rated_at + interval '1 minute' WHERE account_id = 'A0001'");
+        Assert.Equal(1, await again.ExecuteNonQueryAsync());
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await CancelAsync(seen)).StatusCode);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await CancelAsync("\"nonsense\"")).StatusCode);
+        var now = (await client.GetAsync($"/api/v1/bills/{bill}")).Headers.ETag!.Tag;
+        Assert.NotEqual(seen, now);
+        Assert.Equal(HttpStatusCode.OK, (await CancelAsync($"\"other\", {now}")).StatusCode);
+
+        async Task<HttpResponseMessage> CancelAsync(string tag)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/api/v1/bills/{bill}/cancel") { Content = JsonContent.Create(new { reason = "wrong" }) };
+            request.Headers.TryAddWithoutValidation("If-Match", tag);
+            return await client.SendAsync(request);
+        }
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/accounts?limit=many", null, "limit")]
+    [InlineData("GET", "/api/v1/invoices?account=%00", null, "NUL")]
+    [InlineData("GET", "/api/v1/invoices?cursor=AA", null, "NUL")]
+    [InlineData("GET", "/api/v1/service-points/P0001/consumption", null, "from")]
+    [InlineData("POST", "/api/v1/bill-runs", "{\"period\":\"2026-10\",\"isue\":true}", "isue")]
+    [InlineData("POST", "/api/v1/bill-runs", "{}", "period")]
+    [InlineData("POST", "/api/v1/bill-runs", "{", "the body cannot be read")]
+    [InlineData("POST", "/api/v1/gateways/g/enroll", "{}", "token")]
+    public async Task What_cannot_be_read_is_answered_with_what_is_wrong(string method, string url, string? body, string names)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Parse(method), url) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        using var response = await client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Contains(names, (await response.Content.ReadFromJsonAsync<JsonObject>())!["detail"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_ledger_of_nobody_is_not_found() =>
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/accounts/nobody/ledger")).StatusCode);
+
+    [Fact]
     public async Task Consumption_tells_the_repeated_hour_apart()
     {
         var found = await client.GetFromJsonAsync<JsonObject>("/api/v1/service-points/P0001/consumption?from=2026-10-25T00:00:00Z&to=2026-10-25T02:00:00Z");

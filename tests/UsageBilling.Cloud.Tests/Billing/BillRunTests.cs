@@ -193,10 +193,10 @@ public class BillRunTests
         await scene.Site.BillAsync(issue: false);
         var bill = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1));
         var decisions = new BillDecisions(scene.Site.Database, scene.Site.Metering.Time);
-        Assert.Equal(DecisionOutcome.Done, await decisions.HoldAsync(bill, "eve", "look at it", BillState.Approved, default));
+        Assert.Equal(DecisionOutcome.Done, await decisions.HoldAsync(bill, "eve", "look at it", new(BillState.Approved), default));
         Assert.Equal(0, (await scene.Site.BillAsync(issue: true)).Issued);
-        Assert.Equal(DecisionOutcome.Changed, await decisions.ReleaseAsync(bill, "eve", "fine", BillState.Approved, default));
-        Assert.Equal(DecisionOutcome.Done, await decisions.ReleaseAsync(bill, "eve", "fine", BillState.Held, default));
+        Assert.Equal(DecisionOutcome.Changed, await decisions.ReleaseAsync(bill, "eve", "fine", new(BillState.Approved), default));
+        Assert.Equal(DecisionOutcome.Done, await decisions.ReleaseAsync(bill, "eve", "fine", new(BillState.Held), default));
         Assert.Equal(1, (await scene.Site.BillAsync(issue: true)).Issued);
         Assert.Equal(DecisionOutcome.NotPossible, await decisions.HoldAsync(bill, "eve", "too late", null, default));
         Assert.Equal(2L, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM audit WHERE actor = 'eve'"));

@@ -45,6 +45,14 @@ public sealed class PrivateClusterTests : IDisposable
         Assert.Equal("kept", await AskAsync(again, "SELECT gateway FROM gateway"));
     }
 
+    [Fact]
+    public async Task A_folder_may_have_a_name_that_a_shell_or_a_list_would_take_apart()
+    {
+        var settings = new CloudSettings { State = Path.Combine(state, "of my site, 'quay'") };
+        await using var opened = await CloudDatabase.OpenAsync(settings, default);
+        Assert.Equal("usage_service", await AskAsync(opened, "SELECT current_user"));
+    }
+
     private int Postmaster() => int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
 
     private static async Task KillAsync(int pid)
