@@ -3,6 +3,7 @@ using System.Text;
 using System.Xml;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Formats;
@@ -82,7 +83,9 @@ internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
 
         var channel = new ExportedChannel(terms.Key, terms.Exponent, DateTimeZoneProviders.Tzdb[terms.Zone]);
         var (from, to) = (LocalPeriod.StartOfDay(request.From, channel.Zone), LocalPeriod.StartOfDay(request.To, channel.Zone));
-        var days = Days(request.Channel.Id, from, to, cancellationToken);
+        var methods = await ImportedMethods.ReadAsync(database, request.Channel.Id, from, to, cancellationToken);
+        var days = ChannelDays.ReadAsync(database, request.Channel.Id, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1), cancellationToken)
+            .Select(day => Exported(day, methods)).ToBlockingEnumerable(cancellationToken); // the pure writers take days as they need them
         var now = Instant.FromDateTimeOffset(time.GetUtcNow());
         var output = open();
         if (request.Format == "greenbutton")
@@ -103,13 +106,16 @@ internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
         return true;
     }
 
-    // The pure writers take days as they need them; the database is asked for the next piece meanwhile.
-    private IEnumerable<ExportedDay> Days(ChannelId channel, Instant from, Instant to, CancellationToken cancellationToken) =>
-        ChannelDays.ReadAsync(database, channel, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1), cancellationToken).Select(Exported).ToBlockingEnumerable(cancellationToken);
-
-    private static ExportedDay Exported(ChannelDay day) => new(
-        day.Day,
-        day.Intervals,
-        [.. day.Overrides.Where(o => o.IntervalMinutes == day.Intervals.IntervalMinutes).Select(o => new ExportedMethod(o.FirstSlot, o.Slots, o.Quality, o.Method, o.Reason))],
-        day.ComputedAt);
+    // Estimates and edits made here come after what imports said: where both fit a slot, the later one is its method.
+    private static ExportedDay Exported(ChannelDay day, List<ImportedMethod> imported)
+    {
+        var (start, minutes) = (UtcDay.StartOf(day.Day).ToUnixTimeSeconds(), day.Intervals.IntervalMinutes);
+        var (step, end) = (minutes * 60L, start + NodaConstants.SecondsPerDay);
+        var said = imported
+            .Select(m => (From: Math.Max(m.From.ToUnixTimeSeconds(), start), To: Math.Min(m.To.ToUnixTimeSeconds(), end), Method: m))
+            .Where(m => m.From < m.To)
+            .Select(m => new ExportedMethod((int)((m.From - start) / step), (int)((m.To - start + step - 1) / step) - (int)((m.From - start) / step), m.Method.Quality, m.Method.Method, m.Method.Reason));
+        var made = day.Overrides.Where(o => o.IntervalMinutes == minutes).Select(o => new ExportedMethod(o.FirstSlot, o.Slots, o.Quality, o.Method, o.Reason));
+        return new ExportedDay(day.Day, day.Intervals, [.. said, .. made], day.ComputedAt);
+    }
 }

@@ -18,6 +18,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
 
     private readonly Dictionary<(ChannelId Channel, Instant StatedAt), List<StatedInterval>> _intervals = [];
     private readonly List<DeliveredTotal> _totals = [];
+    private readonly List<ImportedMethod> _methods = [];
     private int _held;
     private long _delivered;
     private long _parked;
@@ -69,6 +70,11 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
         var length = Duration.FromMinutes(run.Channel.IntervalMinutes!.Value);
         foreach (var flag in run.Flags.Where(f => f.Quality != IntervalQuality.Missing))
         {
+            if (flag.Method is not null || flag.Reason is not null)
+            {
+                _methods.Add(new ImportedMethod(channel, run.At(flag.First), run.At(flag.First + flag.Count), key.Item2, flag.Quality, MethodOf(flag), flag.Reason));
+            }
+
             for (var i = flag.First; i < flag.First + flag.Count; i++)
             {
                 list.Add(new StatedInterval(run.At(i), length, Quantity(run.Channel, run.Values[i], exponent), flag.Quality));
@@ -76,6 +82,9 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
             }
         }
     }
+
+    // NEM12 says S14 in two fields; the words of others are one.
+    private static string MethodOf(SourceFlag flag) => flag.Code.Length == 1 ? flag.Code + flag.Method : flag.Method ?? flag.Code;
 
     private async Task DeliverAsync(int? line, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
     {
@@ -92,12 +101,14 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var ofDays = await ChannelDeliveries.DeliverAsync(connection, import.Id, days, now, cancellationToken);
         var ofTotals = await ChannelDeliveries.DeliverTotalsAsync(connection, import.Id, _totals, now, cancellationToken);
+        await ImportedMethods.AddAsync(connection, import.Id, _methods, cancellationToken);
         _delivered += ofDays.Statements + ofTotals.Statements;
         _parked += ofDays.Parked + ofTotals.Parked;
         await ImportStore.AdvanceAsync(connection, import.Id, _delivered, ofDays.Added + ofTotals.Added, _parked, now, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         _intervals.Clear();
         _totals.Clear();
+        _methods.Clear();
         _held = 0;
         progress?.Report(new ImportProgress(line, _delivered));
     }

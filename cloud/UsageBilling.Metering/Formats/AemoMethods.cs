@@ -11,10 +11,13 @@ public static class AemoMethods
     /// <summary>Calculated: from what is known of the meter otherwise. Reported too where a value's method is not known.</summary>
     public const int Calculated = 12;
 
+    /// <summary>True for a quality flag with its number, such as F14: it is reported as it is.</summary>
+    public static bool IsFlag(string? method) => method is { Length: 3 } && method[0] is ('S' or 'F' or 'E') && char.IsAsciiDigit(method[1]) && char.IsAsciiDigit(method[2]);
+
     /// <summary>The number of a method's name: 11 check meter, 12 calculated, 13 SCADA, 14 like day, 15 average like day, 17 linear, 18 alternate, 19 zero, 20 prospective like day, 23 previous year, 24 scaling.</summary>
     public static int NumberOf(string? method)
     {
-        if (int.TryParse(method, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 11 and <= 79)
+        if (int.TryParse(IsFlag(method) ? method![1..] : method, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 11 and <= 79)
         {
             return number;
         }

@@ -89,8 +89,18 @@ public static class Nem12Writer
         }
     }
 
-    // Reason code and description: 0 is AEMO's code for free text.
-    private static string Reason(string? reason) => string.IsNullOrEmpty(reason) ? "," : $"0,{Clean(reason)}";
+    // Reason code and description; 0 is AEMO's code for free text. What was read as code and text is written so again.
+    private static string Reason(string? reason)
+    {
+        if (string.IsNullOrEmpty(reason))
+        {
+            return ",";
+        }
+
+        var space = reason.IndexOf(' ', StringComparison.Ordinal);
+        var code = space < 0 ? reason : reason[..space];
+        return code.Length <= 3 && code.All(char.IsAsciiDigit) ? $"{code},{Clean(space < 0 ? string.Empty : reason[(space + 1)..])}" : $"0,{Clean(reason)}";
+    }
 
     private static string Clean(string reason)
     {
@@ -121,6 +131,7 @@ public static class Nem12Writer
     {
         IntervalQuality.Measured => ("A", null),
         IntervalQuality.Interpolated => (string.Create(CultureInfo.InvariantCulture, $"S{AemoMethods.Calculated}"), null),
+        IntervalQuality.Estimated or IntervalQuality.Edited when AemoMethods.IsFlag(slot.Method?.Method) => (slot.Method!.Method, slot.Method.Reason),
         IntervalQuality.Estimated => (string.Create(CultureInfo.InvariantCulture, $"S{AemoMethods.NumberOf(slot.Method?.Method)}"), slot.Method?.Reason),
         IntervalQuality.Edited => (string.Create(CultureInfo.InvariantCulture, $"F{AemoMethods.NumberOf(slot.Method?.Method)}"), slot.Method?.Reason),
         _ => ("N", null),

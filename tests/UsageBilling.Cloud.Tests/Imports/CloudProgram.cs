@@ -9,7 +9,10 @@ internal static class CloudProgram
 {
     public sealed record Ran(int Code, string Output, string Error, long PeakKilobytes);
 
-    public static Ran Run(string folder, params string[] arguments)
+    public static Ran Run(string folder, params string[] arguments) => Run(folder, null, arguments);
+
+    /// <summary>The same with no more than so many megabytes of managed heap: the program ends with an error where it needs more.</summary>
+    public static Ran Run(string folder, int? heapMegabytes, string[] arguments)
     {
         var start = new ProcessStartInfo(Path.Combine(SharedCases.RepositoryRoot, "artifacts/bin/UsageBilling.Cloud/release/usage-cloud"))
         {
@@ -17,6 +20,11 @@ internal static class CloudProgram
             RedirectStandardError = true,
             WorkingDirectory = folder,
         };
+        if (heapMegabytes is { } limit)
+        {
+            start.Environment["DOTNET_GCHeapHardLimit"] = "0x" + ((long)limit * 1024 * 1024).ToString("X", CultureInfo.InvariantCulture);
+        }
+
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);

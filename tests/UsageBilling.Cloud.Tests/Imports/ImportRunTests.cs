@@ -189,6 +189,19 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
         }
     }
 
+    [Fact]
+    public async Task Substitutes_are_exported_with_the_flag_method_and_reason_that_they_came_with()
+    {
+        string[] parts = ["400,1,20,A,,", "400,21,30,F14,76,Meter fault", "400,31,40,S17,,", "400,41,48,E52,1,"];
+        await ImportAsync(Write("flags.csv", ["100,NEM12,202601020000,MDP,RET", "200,FLAGS,E1,1,E1,N1,METER,kWh,30,", $"300,20260101,{string.Join(',', Enumerable.Repeat("1.5", 48))},V,,,20260102000000,", .. parts, "900"]));
+        var (request, _) = ExportRequest.Read("nem12", "FLAGS", "2026-01-01", "2026-01-02");
+        using var stream = new MemoryStream();
+        await new Export(_database.Source, _time).WriteAsync(request!, () => stream, default);
+        var lines = Encoding.UTF8.GetString(stream.ToArray()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("200,FLAGS,E1,E1,E1,,,kWh,30,", lines[1]);
+        Assert.Equal(parts, lines.Where(l => l.StartsWith("400", StringComparison.Ordinal)));
+    }
+
     private Task KeepAllYearsAsync() => Retention.KeepAsync(_database.Source, 25, "test", Instant.FromDateTimeOffset(_time.GetUtcNow()), default);
 
     private Task<ImportOutcome> ImportAsync(string file, string format = "nem12") =>

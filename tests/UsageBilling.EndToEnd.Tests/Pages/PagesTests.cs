@@ -36,6 +36,7 @@ public sealed class PagesTests
         await OverviewAsync(page);
         await ConsumptionAsync(page);
         await AnalyticsAsync(page);
+        await ImportsAsync(page, road, token);
         var number = await BillsAsync(page);
         await InvoiceAsync(page, number);
         await SearchAsync(page, number);
@@ -206,6 +207,25 @@ public sealed class PagesTests
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Nothing found" })).ToBeVisibleAsync();
     }
 
+    private static async Task ImportsAsync(IPage page, Road road, CancellationToken token)
+    {
+        var folder = Directory.CreateTempSubdirectory("imports").FullName;
+        try
+        {
+            var good = Path.Combine(folder, "shop.csv");
+            await File.WriteAllLinesAsync(good, ["start,kwh", "2026-01-01 00:00,1.25", "2026-01-01 00:30,2", "2026-01-01 01:30,3"], token);
+            await road.CloudAsync(["import", good, "--format", "csv"], token);
+            await page.GotoAsync("/imports");
+            await page.GetByRole(AriaRole.Button, new() { Name = "shop.csv" }).ClickAsync();
+            await Expect(page.GetByText("shop/ActiveEnergy/Import")).ToBeVisibleAsync();
+            await Expect(page.GetByText("6.25", new() { Exact = true })).ToBeVisibleAsync();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private async Task ReaderAsync(IBrowser chromium, Road road)
     {
         var page = await SignInAsync(chromium, road, "rita");
@@ -219,7 +239,7 @@ public sealed class PagesTests
     private async Task NarrowAsync(IBrowser chromium, Road road)
     {
         var page = await SignInAsync(chromium, road, "rita", width: 390);
-        foreach (var path in new[] { "/", "/consumption", "/bills", "/invoices" })
+        foreach (var path in new[] { "/", "/consumption", "/imports", "/bills", "/invoices" })
         {
             await page.GotoAsync(path);
             await Expect(page.Locator(".figures, table.data").First).ToBeVisibleAsync();

@@ -1,5 +1,5 @@
 -- Files of meter data: each kept as it came, with what came of it.
--- Citus: import_file and import_chunk distributed by import_id.
+-- Citus: import_file and import_chunk distributed by import_id, import_method by channel_id.
 
 -- The id is made from the file's hash and how it was read, so that the same file is the same import.
 CREATE TABLE import_file (
@@ -32,5 +32,19 @@ CREATE TABLE import_chunk (
 );
 ALTER TABLE import_chunk ADD FOREIGN KEY (import_id) REFERENCES import_file (import_id);
 
+-- How delivered values were substituted or estimated, in the source's own words (F14): intervals have no room for it, and an export has to say it again.
+CREATE TABLE import_method (
+  channel_id        uuid NOT NULL,
+  from_at           timestamptz NOT NULL,
+  to_at             timestamptz NOT NULL CHECK (to_at > from_at),
+  import_id         uuid NOT NULL,
+  stated_at         timestamptz NOT NULL,
+  quality           smallint NOT NULL CHECK (quality BETWEEN 1 AND 4),
+  method            text NOT NULL,
+  reason            text,
+  PRIMARY KEY (channel_id, from_at, to_at, import_id, stated_at)
+);
+
+GRANT SELECT, INSERT ON import_method TO usage_service;
 GRANT SELECT, INSERT, UPDATE ON import_file TO usage_service;
 GRANT SELECT, INSERT ON import_chunk TO usage_service;
