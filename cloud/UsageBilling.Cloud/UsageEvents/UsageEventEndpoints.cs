@@ -1,5 +1,7 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
@@ -45,9 +47,25 @@ internal static class UsageEventEndpoints
         // No list of accepted types: in binary mode the type is that of the data, whatever it is.
         write.MapPost("/events", PostAsync)
             .WithSummary($"CloudEvents 1.0: application/cloudevents+json, application/cloudevents-batch+json, or binary mode (ce- headers); at most {EventLimits.MostEvents} events and {EventLimits.MostBytes / 1024 / 1024} MiB. Each event has its result: accepted, duplicate or refused with the reason. 422 when none could be taken.")
-            .ProducesProblem(413).ProducesProblem(415).ProducesProblem(429);
+            .ProducesProblem(413).ProducesProblem(415).ProducesProblem(429)
+            .AddOpenApiOperationTransformer(DescribeBody);
         write.MapPost("/usage-definitions", RegisterAsync).Accepts<object>("application/json")
             .WithSummary("Registers what an event type means. Idempotent; a definition never changes, subjects may be added.");
+    }
+
+    private static Task DescribeBody(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["application/cloudevents+json"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.Object } },
+                ["application/cloudevents-batch+json"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.Object } } },
+                ["application/json"] = new() { Schema = new OpenApiSchema() },
+            },
+        };
+        return Task.CompletedTask;
     }
 
     private static async Task<IResult> PostAsync(

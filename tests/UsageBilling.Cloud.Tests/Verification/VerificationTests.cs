@@ -51,6 +51,26 @@ public class VerificationTests
         Assert.Contains((await scene.Site.VerifyAsync()).Differences, d => d.Kind == kind);
     }
 
+    [Fact]
+    public async Task A_bill_whose_intervals_went_with_their_years_is_counted_and_no_difference()
+    {
+        await using var scene = await Scene.CreateAsync(1);
+        await scene.Site.BillAsync(issue: true);
+        await scene.Site.Cycle.RenderAsync(null, default);
+        await using var connection = new NpgsqlConnection(scene.AdminConnectionString);
+        await connection.OpenAsync();
+        await ExecuteAsync(connection, "DELETE FROM interval_day; DELETE FROM interval_day_history; DELETE FROM register_day; DELETE FROM register_segment");
+        Assert.Contains((await scene.Site.VerifyAsync()).Differences, d => d.Kind == "rating");
+
+        await ExecuteAsync(connection, "UPDATE retention SET dropped_before = '2027-01-01'");
+        var report = await scene.Site.VerifyAsync();
+        Assert.DoesNotContain(report.Differences, d => d.Kind == "rating");
+        Assert.Equal(1, report.Checked["bills older than what is kept"]);
+
+        await ExecuteAsync(connection, "UPDATE bill SET total = total + 1");
+        Assert.Contains((await scene.Site.VerifyAsync()).Differences, d => d.Kind == "bill");
+    }
+
     private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql)
     {
         await using var command = new NpgsqlCommand(sql, connection);
