@@ -10,8 +10,10 @@ namespace UsageBilling.Metering.Intervals;
 /// </summary>
 public sealed record LoadProfile
 {
+    private const int FinestMinutes = 5;
+
     /// <summary>Makes a profile over existing arrays.</summary>
-    /// <exception cref="ArgumentException">The interval does not divide an hour, the start is off its grid, or lengths differ.</exception>
+    /// <exception cref="ArgumentException">The interval does not divide an hour, the start is off the grid, or lengths differ.</exception>
     public LoadProfile(Measurand measurand, int exponent, Instant start, int intervalMinutes, ReadOnlyMemory<long> quantities, ReadOnlyMemory<byte> qualities)
     {
         if (intervalMinutes is not (5 or 10 or 15 or 30 or 60))
@@ -19,9 +21,9 @@ public sealed record LoadProfile
             throw new ArgumentException($"{intervalMinutes} minutes: an interval is 5, 10, 15, 30 or 60 minutes", nameof(intervalMinutes));
         }
 
-        if (start.ToUnixTimeTicks() % (intervalMinutes * NodaConstants.TicksPerMinute) != 0)
+        if (start.ToUnixTimeTicks() % (FinestMinutes * NodaConstants.TicksPerMinute) != 0)
         {
-            throw new ArgumentException($"{start} is not on the {intervalMinutes}-minute UTC grid", nameof(start));
+            throw new ArgumentException($"{start} is not on the {FinestMinutes}-minute UTC grid", nameof(start));
         }
 
         if (qualities.Length != 0 && qualities.Length != quantities.Length)
@@ -43,7 +45,10 @@ public sealed record LoadProfile
     /// <summary>Power of ten of a stored integer, in the base unit.</summary>
     public int Exponent { get; }
 
-    /// <summary>Start of interval 0, on the UTC grid of the interval length.</summary>
+    /// <summary>
+    /// Start of interval 0. Stored channels lie on the UTC grid of their interval; what is only rated may lie on a local one,
+    /// such as hours of India, as long as it is on the grid of five minutes.
+    /// </summary>
     public Instant Start { get; }
 
     /// <summary>5, 10, 15, 30 or 60.</summary>

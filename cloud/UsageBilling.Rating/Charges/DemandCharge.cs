@@ -7,10 +7,13 @@ namespace UsageBilling.Rating.Charges;
 
 /// <summary>
 /// The highest mean power of a billing month, as metered or in windows of 15, 30 or 60 minutes, at any time or by
-/// time-of-use period, with tiers, a minimum and a look back at earlier months. JSON kind <c>demand</c>.
+/// time-of-use period, with tiers, a minimum, a look back at earlier months and more kW for a low power factor. JSON kind
+/// <c>demand</c>.
 /// </summary>
 public sealed class DemandCharge : Charge
 {
+    private static readonly Measurand Import = new(Quantity.ActiveEnergy, Direction.Import);
+
     private readonly StreamRef _stream;
     private readonly Schedule? _schedule;
     private readonly PriceLadder[] _ladders;
@@ -23,11 +26,13 @@ public sealed class DemandCharge : Charge
     private readonly Unit _unit;
     private readonly bool _optional;
     private readonly DemandPeriods _periods;
+    private readonly DemandPowerFactor? _powerFactor;
 
-    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback, string? billedBy = null, bool perDay = false, Unit? unit = null, bool optional = false, DemandPeriods periods = default)
+    internal DemandCharge(ChargeHead head, StreamRef stream, Schedule? schedule, PriceLadder[] ladders, decimal minimum, QuantityRounding rounding, DemandLookback? lookback, string? billedBy = null, bool perDay = false, Unit? unit = null, bool optional = false, DemandPeriods periods = default, DemandPowerFactor? powerFactor = null)
         : base(head)
     {
         _periods = periods;
+        _powerFactor = powerFactor;
         _unit = unit ?? Unit.Kilowatt;
         _optional = optional;
         _billedBy = billedBy;
@@ -50,7 +55,8 @@ public sealed class DemandCharge : Charge
     {
         var before = item.Problems.Count;
         var head = context.Head(item, ChargeCategory.Read(item, ChargeKind.Demand));
-        var measurand = Tariffs.Measure.Find(item.Choice("measure", "import", "import", "export", "apparent", "reactive"))!.Value;
+        var measure = item.Choice("measure", "import", "import", "export", "apparent", "reactive");
+        var measurand = Tariffs.Measure.Find(measure)!.Value;
         var unit = measurand.Quantity switch { Quantity.ApparentEnergy => Unit.KilovoltAmpere, Quantity.ReactiveEnergy => Unit.Kilovar, _ => Unit.Kilowatt };
         var schedule = context.Schedule(item);
         var window = item.Whole("window", 5, 60) ?? 0;
@@ -72,6 +78,7 @@ public sealed class DemandCharge : Charge
             item.Report("billedBy", $"\"{billedBy}\" is not the id of a component above this one");
         }
 
+        var powerFactor = DemandPowerFactor.Read(item, context, measure);
         item.Done();
         if (item.Problems.Count > before)
         {
@@ -79,7 +86,7 @@ public sealed class DemandCharge : Charge
         }
 
         var stream = context.Binder.Bind(new StreamSpec(measurand, window, rolling), schedule, monthly: true);
-        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay, unit, periods: periods);
+        return new DemandCharge(head, stream, schedule, ladders, minimum, rounding, lookback, billedBy, perDay, unit, periods: periods, powerFactor: powerFactor);
     }
 
     internal override void Rate(SegmentRun segment)
@@ -110,11 +117,12 @@ public sealed class DemandCharge : Charge
         }
 
         var month = segment.Plan.PartStarts[part].ToYearMonth();
-        var measured = Math.Max(0m, BilledUnit.Scale(peak.Value, stream.Exponent - 3) * stream.PerHour);
+        var metered = Math.Max(0m, BilledUnit.Scale(peak.Value, stream.Exponent - 3) * stream.PerHour);
+        var (measured, raisedReason) = _powerFactor?.Apply(segment, part, metered, peak.At, stream.WindowMinutes) ?? (metered, null);
         var own = _lookback?.OwnPeak(month, measured) ?? measured;
         var billed = _rounding.Apply(own);
         var (floor, floorReason) = Floor(segment, month, part);
-        if (_unit == Unit.Kilowatt && (LooksBack || !segment.Tariff.LooksBack))
+        if (segment.Tariff.Streams[_stream.Stream].Spec.Measurand == Import && (LooksBack || !segment.Tariff.LooksBack))
         {
             segment.Run.State = segment.Run.State.WithDemand(month, measured);
         }
@@ -132,7 +140,7 @@ public sealed class DemandCharge : Charge
         var months = _perDay ? segment.Plan.PartDays[part] : segment.Plan.PartMonths[part];
         var ladder = _ladders[period];
         var ends = ladder.Ends(1m, 0m);
-        var trace = new DemandTrace(_labels[period][0], measured, billed, peak.At, months, _perDay, stream.WindowMinutes, segment.Plan.Span.Zone, floorReason);
+        var trace = new DemandTrace(_labels[period][0], metered, raisedReason, billed, peak.At, months, _perDay, stream.WindowMinutes, segment.Plan.Span.Zone, floorReason);
         for (var tier = 0; tier < ladder.Tiers.Count; tier++)
         {
             var kilowatts = PriceLadder.Within(tier, 0m, billed, ends);
@@ -182,12 +190,12 @@ public sealed class DemandCharge : Charge
         return new LineLabel(tiered ? $"{text}, tier {tier + 1}" : text, _unit, Currency, _schedule?.Periods[period], tiered ? tier + 1 : null);
     }
 
-    private sealed class DemandTrace(LineLabel label, decimal measured, decimal billed, Instant at, decimal months, bool perDay, int minutes, DateTimeZone zone, string? floorReason) : LineTrace
+    private sealed class DemandTrace(LineLabel label, decimal measured, string? raisedReason, decimal billed, Instant at, decimal months, bool perDay, int minutes, DateTimeZone zone, string? floorReason) : LineTrace
     {
         public override string Formula(ChargeLine line)
         {
             var local = at.InZone(zone).LocalDateTime;
-            var peak = $"highest demand {Words.Number(measured)} {line.Unit.Symbol}, mean of {minutes} minutes, on {Words.Day(local.Date)} at {local.Hour:00}:{local.Minute:00}";
+            var peak = $"highest demand {Words.Number(measured)} {line.Unit.Symbol}, mean of {minutes} minutes, on {Words.Day(local.Date)} at {local.Hour:00}:{local.Minute:00}{(raisedReason is null ? string.Empty : "; " + raisedReason)}";
             var floor = floorReason is null ? string.Empty : $"; billed {Words.Number(billed)} {line.Unit.Symbol}, for {floorReason}";
             var part = months == 1m ? string.Empty : $"; for {Words.Number(months)} {(perDay ? "days" : "months")}";
             return $"{Words.Product(line, label.Currency)} ({peak}{floor}{part})";

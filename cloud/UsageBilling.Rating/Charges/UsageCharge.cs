@@ -121,7 +121,7 @@ public sealed class UsageCharge : Charge
     {
         var periods = _ladders.Length;
         Span<decimal> quantities = stackalloc decimal[periods];
-        if (!_quantity.Measure(segment, quantities))
+        if (!_quantity.Measure(segment, Scale(segment), quantities, out var free))
         {
             return;
         }
@@ -134,6 +134,7 @@ public sealed class UsageCharge : Charge
             tiered |= !_ladders[period].IsFlat;
         }
 
+        var opening = Opening(segment, total + free);
         if (!tiered)
         {
             for (var period = 0; period < periods; period++)
@@ -144,7 +145,6 @@ public sealed class UsageCharge : Charge
             return;
         }
 
-        var opening = Opening(segment, total);
         var ends = Ends(segment);
         if (_allocation == TierAllocation.Chronological && periods > 1 && _quantity.HasOrder(segment, total))
         {
@@ -286,17 +286,27 @@ public sealed class UsageCharge : Charge
         }
     }
 
-    /// <summary>Where on the ladder this period begins: use so far this year, or what the contract says was used before.</summary>
-    private decimal Opening(SegmentRun segment, decimal total)
+    /// <summary>
+    /// Where on the ladder this part begins: after what was used so far and was not free. Use is carried on as long as what the
+    /// tiers are counted over goes on: to the end of the year (as <see cref="SegmentRun.EndsYear"/> says), or of the period where a
+    /// tariff version ends inside it. Ends by month and day are prorated, so that what the contract says of a month holds for that month.
+    /// </summary>
+    private decimal Opening(SegmentRun segment, decimal used)
     {
         var key = $"used:{Id}";
-        var opening = segment.Run.State[key];
-        if (_basis == TierBasis.Year)
+        var before = segment.Run.State[key];
+        var after = _basis switch
         {
-            segment.Run.State = segment.Run.State.With(key, opening + total);
+            TierBasis.Year => segment.EndsYear ? 0m : before + used,
+            TierBasis.Period => segment.To == segment.Run.Input.Period.To ? 0m : before + used,
+            _ => segment.EndsMonth ? 0m : before,
+        };
+        if (after != before)
+        {
+            segment.Run.State = segment.Run.State.With(key, after);
         }
 
-        return opening;
+        return _quantity.AfterFree(before, Scale(segment));
     }
 
     private decimal Scale(SegmentRun segment) => _basis switch

@@ -74,9 +74,16 @@ internal sealed class UsageQuantity
     public string DeterminantName(string? period) =>
         period is null ? $"{_measure}.{Unit.Unit.Symbol}" : $"{_measure}.{period}.{Unit.Unit.Symbol}";
 
-    /// <summary>Fills one quantity a period; false when the measurand is optional and there is none.</summary>
-    public bool Measure(SegmentRun segment, Span<decimal> quantities)
+    /// <summary>What of a quantity used before was not free.</summary>
+    public decimal AfterFree(decimal used, decimal scale) => _free == 0m ? used : Math.Max(0m, used - (_free * scale));
+
+    /// <summary>
+    /// Fills one quantity a period; false when the measurand is optional and there is none. Free units are counted over what tiers
+    /// are counted over (<paramref name="scale"/> of it); <paramref name="free"/> is what was taken off for them.
+    /// </summary>
+    public bool Measure(SegmentRun segment, decimal scale, Span<decimal> quantities, out decimal free)
     {
+        free = 0m;
         if (segment.Stream(_stream, _optional) is not { } stream)
         {
             return false;
@@ -100,7 +107,7 @@ internal sealed class UsageQuantity
 
         if (_free != 0m)
         {
-            TakeOffFree(quantities, Math.Max(0m, _free - segment.Run.State[_usedKey]));
+            free = TakeOffFree(quantities, Math.Max(0m, (_free * scale) - segment.Run.State[_usedKey]));
         }
 
         return true;
@@ -149,14 +156,17 @@ internal sealed class UsageQuantity
         return _divideBy == 1m ? quantity : quantity / _divideBy;
     }
 
-    private static void TakeOffFree(Span<decimal> quantities, decimal free)
+    private static decimal TakeOffFree(Span<decimal> quantities, decimal free)
     {
-        for (var period = 0; period < quantities.Length && free > 0m; period++)
+        var left = free;
+        for (var period = 0; period < quantities.Length && left > 0m; period++)
         {
-            var taken = Math.Clamp(quantities[period], 0m, free);
+            var taken = Math.Clamp(quantities[period], 0m, left);
             quantities[period] -= taken;
-            free -= taken;
+            left -= taken;
         }
+
+        return free - left;
     }
 }
 

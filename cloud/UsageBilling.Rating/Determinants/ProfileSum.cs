@@ -36,13 +36,18 @@ internal static class ProfileSum
     {
         var minutes = CommonInterval(a.IntervalMinutes, b.IntervalMinutes);
         var exponent = Math.Min(a.Exponent, b.Exponent);
-        var start = CeilingTo(Instant.Max(a.Start, b.Start), minutes);
+        var start = CeilingTo(Instant.Max(a.Start, b.Start), minutes, OnUtcGrid(a) && OnUtcGrid(b) ? NodaConstants.UnixEpoch : a.IntervalMinutes >= b.IntervalMinutes ? a.Start : b.Start);
         var end = Instant.Min(a.End, b.End);
         var length = end <= start ? 0 : (int)((end - start).BclCompatibleTicks / (minutes * NodaConstants.TicksPerMinute));
+        var what = a.Measurand == b.Measurand ? $"two meters of {Measure.NameOf(a.Measurand)}" : $"{Measure.NameOf(a.Measurand)} and {Measure.NameOf(b.Measurand)}";
         if (length == 0)
         {
-            var what = a.Measurand == b.Measurand ? $"two meters of {Measure.NameOf(a.Measurand)}" : $"{Measure.NameOf(a.Measurand)} and {Measure.NameOf(b.Measurand)}";
             throw new RatingInputException("usage", $"{what} have no interval in common; give both over the whole period");
+        }
+
+        if (Rest(start, a.IntervalMinutes, a.Start) != 0 || Rest(start, b.IntervalMinutes, b.Start) != 0)
+        {
+            throw new RatingInputException("usage", $"{what} begin their intervals at different minutes; give both on one grid, or shorter intervals");
         }
 
         return (minutes, exponent, start, length);
@@ -54,11 +59,19 @@ internal static class ProfileSum
         return common % Math.Min(a, b) == 0 ? common : 30;
     }
 
-    private static Instant CeilingTo(Instant instant, int minutes)
+    private static bool OnUtcGrid(LoadProfile profile) => Rest(profile.Start, profile.IntervalMinutes, NodaConstants.UnixEpoch) == 0;
+
+    private static Instant CeilingTo(Instant instant, int minutes, Instant origin)
     {
-        var ticks = minutes * NodaConstants.TicksPerMinute;
-        var rest = instant.ToUnixTimeTicks() % ticks;
-        return rest == 0 ? instant : instant + Duration.FromTicks(rest > 0 ? ticks - rest : -rest);
+        var rest = Rest(instant, minutes, origin);
+        return rest == 0 ? instant : instant + Duration.FromTicks((minutes * NodaConstants.TicksPerMinute) - rest);
+    }
+
+    /// <summary>Ticks since the last start of the grid that has a start at <paramref name="origin"/>.</summary>
+    private static long Rest(Instant instant, int minutes, Instant origin)
+    {
+        var grid = minutes * NodaConstants.TicksPerMinute;
+        return (((instant.ToUnixTimeTicks() - origin.ToUnixTimeTicks()) % grid) + grid) % grid;
     }
 
     private static void Add(long[] sum, LoadProfile profile, Instant start, int minutes, int exponent)

@@ -65,6 +65,18 @@ internal sealed class StreamResult
         return sum;
     }
 
+    /// <summary>Sum of a period in one billing month; ask a stream that is bound as monthly.</summary>
+    public long Sum(StreamRef reference, int period, int part)
+    {
+        var sum = 0L;
+        foreach (var cell in _plan.CellsOf(reference.Slot + _slotOffset, period, _plan.Parts == 1 ? 0 : part))
+        {
+            sum += _sums[cell];
+        }
+
+        return sum;
+    }
+
     /// <summary>Length of the intervals or windows.</summary>
     public int WindowMinutes => _minutes;
 

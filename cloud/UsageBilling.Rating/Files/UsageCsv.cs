@@ -49,7 +49,7 @@ public static class UsageCsv
         }
 
         var starts = Starts(csv, file, period.Zone, options, problems);
-        if (problems.Count > 0 || Interval(csv, starts, file, options, problems) is not { } minutes)
+        if (problems.Count > 0 || Interval(csv, starts, period.Zone, file, options, problems) is not { } minutes)
         {
             return new UsageFile([], problems);
         }
@@ -157,7 +157,7 @@ public static class UsageCsv
         return starts;
     }
 
-    private static int? Interval(CsvText csv, Instant[] starts, string file, UsageCsvOptions options, List<Problem> problems)
+    private static int? Interval(CsvText csv, Instant[] starts, DateTimeZone zone, string file, UsageCsvOptions options, List<Problem> problems)
     {
         var minutes = options.IntervalMinutes ?? 0;
         if (options.IntervalMinutes is null)
@@ -178,22 +178,29 @@ public static class UsageCsv
             return null;
         }
 
+        FindOffGrid(csv, starts, minutes, zone, file, problems);
+        return problems.Count == 0 ? minutes : null;
+    }
+
+    /// <summary>Intervals begin on the clock: in UTC, or, where a zone's offset is no multiple of the interval (hours in India), in local time.</summary>
+    private static void FindOffGrid(CsvText csv, Instant[] starts, int minutes, DateTimeZone zone, string file, List<Problem> problems)
+    {
+        var phase = Phase(starts[0], minutes);
+        var local = Phase(starts[0] + Duration.FromSeconds(zone.GetUtcOffset(starts[0]).Seconds), minutes);
         for (var row = 0; row < starts.Length && !csv.Full; row++)
         {
-            if (starts[row].ToUnixTimeTicks() % (minutes * NodaConstants.TicksPerMinute) != 0)
+            if (Phase(starts[row], minutes) != phase || (phase != 0 && local != 0))
             {
-                problems.Add(new Problem(file, $"{starts[row]} is not on the grid of {minutes} minutes", csv.Rows[row].Line));
+                problems.Add(new Problem(file, $"{starts[row]} is not on the grid of {minutes} minutes, in UTC or in {zone.Id}", csv.Rows[row].Line));
             }
         }
-
-        return problems.Count == 0 ? minutes : null;
     }
 
     private static List<LoadProfile> Fill(CsvText csv, string file, List<(int Column, Measurand Measurand)> columns, Instant[] starts, int minutes, LocalPeriod period, UsageCsvOptions options, List<Problem> problems)
     {
         var step = Duration.FromMinutes(minutes);
-        var first = options.GapsAreZero ? Instant.Min(starts[0], Floor(period.Start, minutes)) : starts[0];
-        var end = options.GapsAreZero ? Instant.Max(starts[^1] + step, Floor(period.End + step - Duration.Epsilon, minutes)) : starts[^1] + step;
+        var first = options.GapsAreZero ? Instant.Min(starts[0], Floor(period.Start, minutes, starts[0])) : starts[0];
+        var end = options.GapsAreZero ? Instant.Max(starts[^1] + step, Floor(period.End + step - Duration.Epsilon, minutes, starts[0])) : starts[^1] + step;
         var count = (end - first).BclCompatibleTicks / step.BclCompatibleTicks;
         if (count > MostIntervals)
         {
@@ -242,11 +249,15 @@ public static class UsageCsv
         }
     }
 
-    private static Instant Floor(Instant instant, int minutes)
+    /// <summary>The last start of an interval that is not after an instant, on the grid that has a start at <paramref name="origin"/>.</summary>
+    private static Instant Floor(Instant instant, int minutes, Instant origin) =>
+        instant - Duration.FromTicks(Rest(instant.ToUnixTimeTicks() - origin.ToUnixTimeTicks(), minutes));
+
+    private static long Phase(Instant instant, int minutes) => Rest(instant.ToUnixTimeTicks(), minutes);
+
+    private static long Rest(long ticks, int minutes)
     {
-        var ticks = instant.ToUnixTimeTicks();
         var grid = minutes * NodaConstants.TicksPerMinute;
-        var rest = ((ticks % grid) + grid) % grid;
-        return Instant.FromUnixTimeTicks(ticks - rest);
+        return ((ticks % grid) + grid) % grid;
     }
 }

@@ -150,7 +150,7 @@ public sealed class MutationTests
             csv.Append(CultureInfo.InvariantCulture, $"{at.InZone(period.Zone).ToString("uuuu-MM-dd'T'HH:mm", CultureInfo.InvariantCulture)},{100 + (at.ToUnixTimeSeconds() % 77)}\n");
         }
 
-        var billed = 0;
+        var (billed, refused) = (0, 0);
         Assert.Empty(UsageCsv.Read(csv.ToString(), "usage.csv", period, new UsageCsvOptions()).Problems);
         for (var round = 0; round < rounds; round++)
         {
@@ -159,12 +159,18 @@ public sealed class MutationTests
             if (file.Problems.Count == 0 && Try(() => A.Bill(tariff, period, [.. file.Profiles])) is { } bill)
             {
                 Check(bill, round);
+                Assert.Equal(bill, A.Bill(tariff, period, [.. file.Profiles]));
                 billed++;
+            }
+            else if (file.Problems.Count > 0)
+            {
+                Assert.All(file.Problems, problem => Assert.True(problem.Path.Length > 0 && problem.Message.Length > 5 && problem.Line is null or > 0, $"round {round}: {problem}"));
+                refused++;
             }
         }
 
         Assert.True(billed > rounds / 50, $"only {billed} of {rounds} mutations were billed: the mutations are too wild to show anything");
-        Log($"usage files: {rounds} mutations, {billed} billed, {rounds - billed} refused");
+        Log($"usage files: {rounds} mutations, {billed} billed and billed again alike, {refused} refused by the reader, {rounds - billed - refused} refused by the engine");
     }
 
     /// <summary>The long form leaves its figures beside the other results.</summary>

@@ -104,6 +104,54 @@ public sealed class ChargeTests
     }
 
     [Fact]
+    public void Yearly_tiers_and_free_units_begin_again_with_the_year()
+    {
+        var tariff = A.TariffOf("""
+            {"kind":"usage","id":"energy","description":"Energy","tierBasis":"year","price":[{"upTo":1000,"price":3},{"price":2}]},
+            {"kind":"usage","id":"free","description":"Beyond what is free","tierBasis":"year","freeUnits":1000,"price":1}
+            """);
+        var state = RatingState.Empty;
+        var (energy, free) = (new List<decimal>(), new List<decimal>());
+        foreach (var month in new LocalDate[] { new(2025, 11, 1), new(2025, 12, 1), new(2026, 1, 1), new(2026, 2, 1) })
+        {
+            var period = A.Days($"{month:uuuu-MM-dd}", $"{month.PlusMonths(1):uuuu-MM-dd}");
+            var bill = RatingEngine.Rate(A.Input(tariff, period, A.Total(period, "import", 700_000L)) with { Contract = new ContractParameters { Opening = state } }, new RatePlans());
+            energy.Add(bill.Lines.Where(line => line.Component == "energy").Sum(line => line.Amount));
+            free.Add(bill.Lines.Where(line => line.Component == "free").Sum(line => line.Quantity));
+            state = bill.Closing;
+        }
+
+        Assert.Equal([2_100m, 1_700m, 2_100m, 1_700m], energy);
+        Assert.Equal([0m, 400m, 0m, 400m], free);
+    }
+
+    [Fact]
+    public void Tiers_of_a_period_go_on_where_a_tariff_version_ends_inside_it_and_those_of_a_month_are_prorated()
+    {
+        Tariff Version(string from) => A.Tariff($$"""
+            {"format":"usage-billing/tariff.v1","code":"test","version":"{{from}}","name":"Test","currency":"EUR","effective":{"from":"{{from}}"},"components":[
+             {"kind":"usage","id":"calls","description":"Calls","tierBasis":"period","freeUnits":10,"price":[{"upTo":100,"price":2},{"price":1}]},
+             {"kind":"usage","id":"energy","description":"Energy","freeUnits":30,"price":[{"upTo":100,"price":2},{"price":1}]}]}
+            """);
+        var period = A.Days("2025-06-01", "2025-07-01");
+        var (first, second) = (Version("2025-01-01"), Version("2025-06-11"));
+        var input = A.Input(first, period, A.Profile(period, "import", 60, at => at is { Day: 5 or 20, Hour: 12 } ? 90_000L : 0L)) with
+        {
+            Tariffs = [new TariffSpan(first, period.From, new LocalDate(2025, 6, 11)), new TariffSpan(second, new LocalDate(2025, 6, 11), period.To)],
+        };
+        var bill = RatingEngine.Rate(input, new RatePlans());
+
+        // 180 used, 10 free: 100 in the first tier, 70 in the second, however the month is cut.
+        Assert.Equal((100m, 70m), (Sum("calls", 1), Sum("calls", 2)));
+
+        // Ten days: 10 of 30 free, 33⅓ in the first tier; twenty days: 20 free, 66⅔ in the first tier.
+        Assert.Equal((33.3333333m + 66.6666667m, 46.6666667m + 3.3333333m), (Sum("energy", 1), Sum("energy", 2)));
+        Assert.Equal(0m, bill.Closing["used:calls"]);
+
+        decimal Sum(string component, int tier) => Math.Round(bill.Lines.Where(line => line.Component == component && line.Tier == tier).Sum(line => line.Quantity), 7, MidpointRounding.AwayFromZero);
+    }
+
+    [Fact]
     public void A_yearly_minimum_is_held_against_the_year_when_it_ends()
     {
         var tariff = A.TariffOf("""{"kind":"usage","id":"energy","description":"Energy","price":1},{"kind":"minimum","id":"least","description":"Least","amount":100,"per":"year"}""");

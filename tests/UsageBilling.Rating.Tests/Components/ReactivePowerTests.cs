@@ -71,6 +71,37 @@ public sealed class ReactivePowerTests
         Assert.Equal(960m * (decimal)percent / 100m, bill.Lines.Where(line => line.Component == "pf").Sum(line => line.Amount));
     }
 
+    [Theory]
+    [InlineData("""{"target":0.9}""", 112.5)] // cos φ 0.8 of the month: 100 × 0.9 ÷ 0.8
+    [InlineData("""{"target":0.8}""", 100)]
+    [InlineData("""{"target":1}""", 125)] // kVA
+    [InlineData("""{"target":0.9,"of":"peak"}""", 150)] // cos φ 0.6 in the hour of the peak
+    [InlineData("""{"target":1,"of":"peak","digits":1}""", 166.666667)]
+    public void A_low_power_factor_raises_the_billed_demand(string rule, double kilowatts)
+    {
+        var tariff = A.TariffOf($$"""{"kind":"demand","id":"demand","description":"Demand","window":60,"price":2,"powerFactor":{{rule}},"lookback":{"percent":80} }""");
+        var period = A.Days("2025-06-01", "2025-07-01");
+        bool Peak(NodaTime.ZonedDateTime at) => at is { Day: 5, Hour: 10 };
+        var hours = 30 * 24;
+        var other = (((hours - 1) * 40_000L) + 100_000L) * 3 / 4;
+        var bill = A.Bill(tariff, period,
+            A.Profile(period, "import", 15, at => Peak(at) ? 25_000L : 10_000L),
+            A.Profile(period, "reactive", 60, at => Peak(at) ? 133_333L : at is { Day: 6, Hour: 0 } ? other - 133_333L : 0L));
+        Assert.Equal((decimal)kilowatts, bill.Line("demand").Quantity);
+        Assert.Equal((decimal)kilowatts, bill.Closing.DemandHistory[new NodaTime.YearMonth(2025, 6)]);
+        Assert.Equal(kilowatts > 100, bill.Line("demand").Formula.Contains("power factor", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Demand_by_power_factor_needs_reactive_energy_and_kilowatts()
+    {
+        var tariff = A.TariffOf("""{"kind":"demand","id":"demand","description":"Demand","price":2,"powerFactor":{"target":0.9}}""");
+        var period = A.Days("2025-06-01", "2025-06-02");
+        Assert.Contains("bills reactive", Assert.Throws<RatingInputException>(() => A.Bill(tariff, period, A.Constant(period, "import", 60, 3_000L))).Message, StringComparison.Ordinal);
+        var parse = TariffDocument.Parse("""{"format":"usage-billing/tariff.v1","code":"t","version":"1","name":"T","currency":"EUR","effective":{"from":"2026-01-01"},"components":[{"kind":"demand","id":"d","description":"D","measure":"apparent","price":1,"powerFactor":{}}]}"""u8.ToArray());
+        Assert.Equal(["$.components[0].powerFactor", "$.components[0].powerFactor.target"], parse.Problems.Select(problem => problem.Path));
+    }
+
     [Fact]
     public void A_rule_that_nobody_states_or_nobody_bills_is_named()
     {

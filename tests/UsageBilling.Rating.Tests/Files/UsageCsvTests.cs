@@ -65,6 +65,34 @@ public sealed class UsageCsvTests
         Assert.Equal(15, file.Profiles[1].IntervalMinutes);
     }
 
+    [Theory]
+    [InlineData("Asia/Kolkata", "2026-04-04", "2026-04-07", 60, 72)]
+    [InlineData("Asia/Kathmandu", "2026-04-04", "2026-04-05", 30, 48)]
+    [InlineData("America/St_Johns", "2026-03-07", "2026-03-10", 60, 71)]
+    [InlineData("America/St_Johns", "2026-10-31", "2026-11-03", 60, 73)]
+    [InlineData("Australia/Adelaide", "2026-04-04", "2026-04-07", 60, 73)]
+    public void Hours_of_a_zone_whose_offset_has_half_hours_are_billed(string zoneId, string from, string to, int minutes, int intervals)
+    {
+        var zone = DateTimeZoneProviders.Tzdb[zoneId];
+        var period = A.Days(from, to, zone);
+        var rows = Enumerable.Range(0, intervals).Select(i => $"{(period.Start + Duration.FromMinutes((long)i * minutes)).InZone(zone).LocalDateTime:uuuu-MM-dd'T'HH:mm},1000,500");
+        var file = UsageCsv.Read("start,import_wh,import_varh\n" + string.Join('\n', rows), "u.csv", period, new UsageCsvOptions());
+        Assert.Empty(file.Problems);
+        var tariff = A.TariffOf("""{"kind":"usage","id":"e","description":"E","price":1},{"kind":"demand","id":"kva","description":"D","measure":"apparent","price":0}""");
+        Assert.Equal(intervals, A.Bill(tariff, period, [.. file.Profiles]).Line("e").Quantity);
+        var twoMeters = A.Bill(tariff, period, [.. file.Profiles, file.Profiles[0]]);
+        Assert.Equal(2 * intervals, twoMeters.Line("e").Quantity);
+    }
+
+    [Fact]
+    public void Hours_that_straddle_a_local_midnight_are_refused()
+    {
+        var period = A.Days("2026-04-04", "2026-04-07", DateTimeZoneProviders.Tzdb["Australia/Lord_Howe"]);
+        var file = UsageCsv.Read("start,import_wh\n" + string.Join('\n', Enumerable.Range(0, 80).Select(i => $"{period.Start + Duration.FromHours(i)},1000")), "u.csv", period, new UsageCsvOptions());
+        var tariff = A.TariffOf("""{"kind":"usage","id":"e","description":"E","price":1}""");
+        Assert.Contains("local midnight of Australia/Lord_Howe", Assert.Throws<Rating.Tariffs.RatingInputException>(() => A.Bill(tariff, period, [.. file.Profiles])).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Demand_history_and_series_tell_mistakes_with_their_lines()
     {
