@@ -39,6 +39,9 @@ public sealed class CoincidentCharge : Charge
         return item.Problems.Count > before ? null : new CoincidentCharge(head, context.Binder, group, PriceLadder.Single(price), $"component {head.Id}");
     }
 
+    /// <summary>Name under which the contract gives the hours.</summary>
+    internal string Group => _group;
+
     internal override void Rate(SegmentRun segment)
     {
         if (!segment.Run.Input.Contract.CoincidentHours.TryGetValue(_group, out var hours))

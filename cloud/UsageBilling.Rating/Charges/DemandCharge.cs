@@ -51,6 +51,9 @@ public sealed class DemandCharge : Charge
     /// <summary>Whether earlier months count. The history then holds what such components look at, not other peaks.</summary>
     internal bool LooksBack => _lookback is not null;
 
+    /// <summary>How many earlier months count.</summary>
+    internal int MonthsBack => _lookback?.Months ?? 0;
+
     internal static DemandCharge? Read(StrictObject item, ChargeContext context)
     {
         var before = item.Problems.Count;
@@ -125,6 +128,7 @@ public sealed class DemandCharge : Charge
         if (segment.Tariff.Streams[_stream.Stream].Spec.Measurand == Import && (LooksBack || !segment.Tariff.LooksBack))
         {
             segment.Run.State = segment.Run.State.WithDemand(month, measured);
+            OwnHistory.Keep(segment, this, month, measured);
         }
 
         if (floor > billed)
@@ -175,7 +179,7 @@ public sealed class DemandCharge : Charge
 
         var floor = _minimum;
         string? reason = $"the least that is billed is {Words.Number(_minimum)} kW";
-        if (_lookback?.Floor(segment.Run.State.DemandHistory, month) is { } found && found.Kilowatts > floor)
+        if (_lookback?.Floor(OwnHistory.Of(segment, this), month) is { } found && found.Kilowatts > floor)
         {
             (floor, reason) = found;
         }

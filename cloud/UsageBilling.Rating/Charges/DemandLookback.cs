@@ -76,6 +76,9 @@ internal sealed class DemandLookback
     public decimal OwnPeak(YearMonth month, decimal measured) =>
         _ownPeakMonths[month.Month - 1] ? measured : measured * _percentByMonth[month.Month - 1] / 100m;
 
+    /// <summary>How many months back count.</summary>
+    public int Months => _months;
+
     /// <summary>The floor for a month, with its reason, or null when no earlier month counts.</summary>
     public (decimal Kilowatts, string Reason)? Floor(ImmutableSortedDictionary<YearMonth, decimal> history, YearMonth month)
     {

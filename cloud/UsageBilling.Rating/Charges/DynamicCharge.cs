@@ -77,9 +77,8 @@ public sealed class DynamicCharge : Charge
             return;
         }
 
-        // The price of the line is its amount for its quantity, so that quantity × price is exact; a price is never negative.
-        var sign = exact < 0m ? -_sign : _sign;
-        segment.Add(this, _label, quantity * sign, Math.Abs(exact), quantity, new DynamicTrace(_label, _series, _factor, _adder));
+        // The price of the line is its amount for its quantity, so that quantity × price is exact; it is negative when the market's was.
+        segment.Add(this, _label, quantity * _sign, exact, quantity, new DynamicTrace(_label, _series, _factor, _adder));
     }
 
     private sealed class DynamicTrace(LineLabel label, string series, decimal factor, decimal adder) : LineTrace

@@ -92,6 +92,15 @@ internal static class CsvInstant
         OffsetDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd HH:mmo<Z+HH:mm>"),
     ];
 
+    /// <summary>Offsets as some databases write them; tried last, for they are rare.</summary>
+    private static readonly OffsetDateTimePattern[] WithShortOffset =
+    [
+        OffsetDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd'T'HH:mm:ss;FFFFFFFFFo<Z+HHmm>"),
+        OffsetDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd'T'HH:mm:ss;FFFFFFFFFo<Z+HH>"),
+        OffsetDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd HH:mm:ss;FFFFFFFFFo<Z+HHmm>"),
+        OffsetDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd HH:mm:ss;FFFFFFFFFo<Z+HH>"),
+    ];
+
     private static readonly LocalDateTimePattern[] Local =
     [
         LocalDateTimePattern.CreateWithInvariantCulture("uuuu-MM-dd'T'HH:mm:ss;FFFFFFFFF"),
@@ -123,6 +132,14 @@ internal static class CsvInstant
                     1 => (mapping.Single().ToInstant(), null),
                     _ => (after is { } time && mapping.First().ToInstant() <= time ? mapping.Last().ToInstant() : mapping.First().ToInstant(), null),
                 };
+            }
+        }
+
+        foreach (var pattern in WithShortOffset)
+        {
+            if (pattern.Parse(cell) is { Success: true } parsed)
+            {
+                return (parsed.Value.ToInstant(), null);
             }
         }
 

@@ -210,7 +210,7 @@ public static class UsageCsv
 
         if (!options.GapsAreZero)
         {
-            FindGaps(csv, file, starts, step, problems);
+            FindGaps(csv, file, starts, step, period, problems);
         }
 
         var quantities = columns.ConvertAll(_ => new long[count]);
@@ -238,14 +238,24 @@ public static class UsageCsv
         return [.. columns.Select((column, i) => new LoadProfile(column.Measurand, Exponent, first, minutes, quantities[i], ReadOnlyMemory<byte>.Empty))];
     }
 
-    private static void FindGaps(CsvText csv, string file, Instant[] starts, Duration step, List<Problem> problems)
+    private static void FindGaps(CsvText csv, string file, Instant[] starts, Duration step, LocalPeriod period, List<Problem> problems)
     {
+        if (period.Start < starts[0])
+        {
+            problems.Add(new Problem(file, $"intervals are missing from {period.Start}, where the period begins, to {Instant.Min(starts[0], period.End)}; fill them, or say --gaps zero", csv.Rows[0].Line));
+        }
+
         for (var row = 1; row < starts.Length && !csv.Full; row++)
         {
             if (starts[row] - starts[row - 1] != step)
             {
                 problems.Add(new Problem(file, $"intervals are missing from {starts[row - 1] + step} to {starts[row]}; fill them, or say --gaps zero", csv.Rows[row].Line));
             }
+        }
+
+        if (starts[^1] + step < period.End)
+        {
+            problems.Add(new Problem(file, $"intervals are missing from {Instant.Max(starts[^1] + step, period.Start)} to {period.End}, where the period ends; fill them, or say --gaps zero", csv.Rows[^1].Line));
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class Tariff
         Streams = streams;
         Label = $"{Code}@{Version}";
         Ordered = [.. charges.OrderBy(charge => charge.Phase)];
-        LooksBack = charges.OfType<DemandCharge>().Any(charge => charge.LooksBack);
+        LookingBack = charges.OfType<DemandCharge>().Count(charge => charge.LooksBack);
         BillingDemands = [.. charges.Select(charge => charge.BilledByComponent).OfType<string>()];
     }
 
@@ -90,7 +90,10 @@ public sealed class Tariff
     internal HashSet<string> BillingDemands { get; }
 
     /// <summary>Whether demand of earlier months matters to a component.</summary>
-    internal bool LooksBack { get; }
+    internal bool LooksBack => LookingBack > 0;
+
+    /// <summary>How many components look back. Where several do, each keeps the history of its own peaks.</summary>
+    internal int LookingBack { get; }
 
     internal StreamLayout[] Streams { get; }
 

@@ -155,7 +155,7 @@ public sealed class MutationTests
         for (var round = 0; round < rounds; round++)
         {
             var chance = new Chance((uint)round);
-            var file = UsageCsv.Read(Scribble(csv.ToString(), chance), "usage.csv", period, new UsageCsvOptions(GapsAreZero: chance.Below(2) == 0));
+            var file = UsageCsv.Read(chance.Below(3) == 0 ? ScribbleCells(csv.ToString(), chance) : Scribble(csv.ToString(), chance), "usage.csv", period, new UsageCsvOptions(GapsAreZero: chance.Below(2) == 0));
             if (file.Problems.Count == 0 && Try(() => A.Bill(tariff, period, [.. file.Profiles])) is { } bill)
             {
                 Check(bill, round);
@@ -314,6 +314,20 @@ public sealed class MutationTests
         }
 
         return builder.ToString();
+    }
+
+    /// <summary>Scribbles in quantities only: stamps stay, so that more of the files are billed.</summary>
+    private static string ScribbleCells(string csv, Chance chance)
+    {
+        var lines = csv.Split('\n');
+        for (var changes = 1 + chance.Below(3); changes > 0; changes--)
+        {
+            var line = 1 + chance.Below(lines.Length - 2);
+            var comma = lines[line].IndexOf(',', StringComparison.Ordinal) + 1;
+            lines[line] = lines[line][..comma] + Scribble(lines[line][comma..], chance);
+        }
+
+        return string.Join('\n', lines);
     }
 
     /// <summary>A small generator whose numbers are the same everywhere.</summary>

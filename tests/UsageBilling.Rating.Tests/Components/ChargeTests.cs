@@ -20,7 +20,7 @@ public sealed class ChargeTests
     }
 
     [Fact]
-    public void A_negative_market_price_becomes_a_credit_at_a_positive_price()
+    public void A_negative_market_price_is_a_credit_for_the_quantity_that_was_used()
     {
         var tariff = A.TariffOf("""{"kind":"dynamic","id":"energy","description":"Energy","series":"spot"}""");
         var period = A.Days("2025-01-01", "2025-01-02");
@@ -28,8 +28,8 @@ public sealed class ChargeTests
         var bill = RatingEngine.Rate(input with { Series = input.Series.Add("spot", new ValueSeries([(period.Start, -0.05m), (period.Start + Duration.FromHours(1), 0.01m), (period.Start + Duration.FromHours(2), -0.02m)])) }, new RatePlans());
         var line = bill.Line("energy");
         Assert.Equal((-0.05m * 4m) + (0.01m * 4m) + (-0.02m * 88m), line.Exact);
-        Assert.Equal(-96m, line.Quantity);
-        Assert.True(line.Price > 0m);
+        Assert.Equal(96m, line.Quantity);
+        Assert.True(line.Price < 0m);
     }
 
     [Fact]
@@ -149,6 +149,30 @@ public sealed class ChargeTests
         Assert.Equal(0m, bill.Closing["used:calls"]);
 
         decimal Sum(string component, int tier) => Math.Round(bill.Lines.Where(line => line.Component == component && line.Tier == tier).Sum(line => line.Quantity), 7, MidpointRounding.AwayFromZero);
+    }
+
+    [Fact]
+    public void Each_component_that_looks_back_is_held_to_its_own_peaks()
+    {
+        var tariff = A.TariffOf("""
+            {"kind":"demand","id":"any","description":"Any time","price":1,"lookback":{"percent":100} },
+            {"kind":"demand","id":"day","description":"By day","schedule":"s","periods":["day"],"prices":{"day":1},"lookback":{"percent":50,"months":2} }
+            """, """ "calendar":{"schedules":[{"name":"s","windows":[{"period":"day","from":"08:00","to":"20:00"}],"otherwise":"night"}]} """);
+        var state = RatingState.Empty.WithDemand(new YearMonth(2025, 11), 60m);
+        var billed = new List<(decimal, decimal)>();
+        foreach (var (month, day) in new[] { (1, 30L), (2, 0L), (3, 10L), (4, 1L) })
+        {
+            var from = new LocalDate(2026, month, 1);
+            var period = A.Days($"{from:uuuu-MM-dd}", $"{from.PlusMonths(1):uuuu-MM-dd}");
+            var usage = A.Profile(period, "import", 60, at => (at.Day, at.Hour) switch { (5, 2) => 100_000L, (6, 12) => day * 1_000L, _ => 0L });
+            var bill = RatingEngine.Rate(A.Input(tariff, period, usage) with { Contract = new ContractParameters { Opening = state } }, new RatePlans());
+            billed.Add((bill.Lines.Where(line => line.Component == "any").Sum(line => line.Quantity), bill.Lines.Where(line => line.Component == "day").Sum(line => line.Quantity)));
+            state = bill.Closing;
+        }
+
+        // January: half of November's 60, as given. February: half of January's own 30. April: half of March's 10; February had none.
+        Assert.Equal([(100m, 30m), (100m, 15m), (100m, 15m), (100m, 5m)], billed);
+        Assert.DoesNotContain(state.Balances.Keys, key => key.StartsWith("peak:day", StringComparison.Ordinal) && key.EndsWith("2026-01", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -27,11 +27,13 @@ public sealed class UsageCsvTests
 
     [Fact]
     public void Quantities_are_exact_to_a_millionth() =>
-        Assert.Equal(1_234_567L, Read("start,import_wh\n2025-10-25T22:00Z,1.234567\n2025-10-25T23:00Z,2").Profiles[0].Quantities.Span[0]);
+        Assert.Equal(1_234_567L, Read("start,import_wh\n2025-10-25T22:00Z,1.234567\n2025-10-25T23:00Z,2", gapsAreZero: true).Profiles[0].Quantities.Span[0]);
 
     [Theory]
     [InlineData("start,import_wh\n2025-10-26T00:00+02:00,1\n2025-10-26T02:00+02:00,1\n2025-10-26T03:00+02:00,1", 3, "are missing")]
     [InlineData("start,import_wh\n2025-10-26T00:00+02:00,1\n2025-10-26T00:00+02:00,1", 3, "is there twice")]
+    [InlineData("start,import_wh\n2025-10-26T01:00+02:00,1\n2025-10-26T02:00+02:00,1", 2, "where the period begins")]
+    [InlineData("start,import_wh\n2025-10-26T00:00+02:00,1\n2025-10-26T01:00+02:00,1", 3, "where the period ends")]
     [InlineData("start,import_wh\n2025-10-26T01:00+02:00,1\n2025-10-26T00:00+02:00,1", 3, "before the row above")]
     [InlineData("start,import_wh\n2025-10-26T00:00+02:00,x\n2025-10-26T01:00+02:00,1", 2, "is not a quantity")]
     [InlineData("start,import_wh\nyesterday,1\n", 2, "is not a time")]
@@ -44,6 +46,16 @@ public sealed class UsageCsvTests
     [InlineData("import_wh\n1\n2\n", 1, "--start")]
     public void A_mistake_is_told_with_its_line(string text, int line, string message) =>
         Assert.Contains(Read(text).Problems, problem => problem.Line == line && problem.Message.Contains(message, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("2025-10-25T22:00:00Z")]
+    [InlineData("2025-10-25T22:00:00.000Z")]
+    [InlineData("2025-10-26T00:00+02:00")]
+    [InlineData("2025-10-26 00:00:00+0200")]
+    [InlineData("2025-10-26T00:00:00+02")]
+    [InlineData("2025-10-26")]
+    public void Stamps_are_read_as_programs_write_them(string stamp) =>
+        Assert.Equal(Day.Start, Read($"start,import_wh\n{stamp},1\n2025-10-26T00:15+02:00,1", gapsAreZero: true).Profiles[0].Start);
 
     [Fact]
     public void Gaps_are_zero_only_when_that_is_said()
@@ -58,7 +70,7 @@ public sealed class UsageCsvTests
     [Fact]
     public void A_file_without_stamps_counts_from_its_start()
     {
-        var file = UsageCsv.Read("import_wh,export_wh\n1,2\n3,4", "u.csv", Day, new UsageCsvOptions("2025-10-26T00:00", 15));
+        var file = UsageCsv.Read("import_wh,export_wh\n1,2\n3,4", "u.csv", Day, new UsageCsvOptions("2025-10-26T00:00", 15, GapsAreZero: true));
         Assert.Empty(file.Problems);
         Assert.Equal(2, file.Profiles.Count);
         Assert.Equal(Day.Start, file.Profiles[0].Start);
@@ -101,7 +113,7 @@ public sealed class UsageCsvTests
         Assert.Equal(3, SmallCsv.ReadSeries("start,price\n2025-01-01,5\n2024-01-01,6", "s.csv", Day.Zone).Problems.Single().Line);
     }
 
-    private static UsageFile Read(string text) => UsageCsv.Read(text, "u.csv", Day, new UsageCsvOptions());
+    private static UsageFile Read(string text, bool gapsAreZero = false) => UsageCsv.Read(text, "u.csv", Day, new UsageCsvOptions(GapsAreZero: gapsAreZero));
 
     /// <summary>Rows of minutes after midnight; the line that ends the hole, or none.</summary>
     [Theory]
