@@ -29,10 +29,8 @@ internal sealed record BillSources(
     IReadOnlyList<Bill> Others);
 
 /// <summary>A made bill with what is stored beside it.</summary>
-internal sealed record MadeBill(BillSources Sources, Bill Bill, BillSnapshot Snapshot, IReadOnlyList<ChannelTotal> Totals)
+internal sealed record MadeBill(BillSources Sources, Bill Bill, BillSnapshot Snapshot, IReadOnlyList<ChannelTotal> Totals, RatingState Opening)
 {
-    public RatingState Opening => Sources.Previous?.Closing ?? RatingState.Empty;
-
     /// <summary>Why a person must look, or null when the bill may go on by itself.</summary>
     public string? HoldReason => Bill.Issues.Where(i => i.Severity != IssueSeverity.Note).Select(i => i.Message).ToArray() is { Length: > 0 } reasons ? string.Join("; ", reasons) : null;
 }
@@ -48,8 +46,8 @@ internal static class BillMaker
     /// <exception cref="Rating.Tariffs.RatingInputException">The period cannot be rated from what there is.</exception>
     public static MadeBill Make(BillSources sources, RatePlans plans, string tzdbVersion)
     {
-        var charges = ContractRating.Rate(
-            sources.Contract.Contract, sources.Period, sources.Tariffs, sources.Channels.Select(c => c.Profile.Profile), sources.Previous?.Closing ?? RatingState.Empty, plans);
+        var (charges, opening) = ContractRating.Rate(
+            sources.Contract.Contract, sources.Period, sources.Tariffs, sources.Channels.Select(c => c.Profile.Profile), sources.Previous?.Closing, plans);
         var totals = sources.Channels.Select(c => Total(c.Key, c.Profile.Profile, sources.Meters)).ToList();
         var bill = new Bill
         {
@@ -67,7 +65,7 @@ internal static class BillMaker
             Issues = [],
         };
         bill = bill with { Issues = BillIssues.Find(bill, sources.Others, Thresholds) };
-        return new MadeBill(sources, bill, BillSnapshot.Freeze(bill), totals);
+        return new MadeBill(sources, bill, BillSnapshot.Freeze(bill), totals, opening);
     }
 
     private static ChannelTotal Total(ChannelKey channel, LoadProfile profile, IReadOnlyList<MeterStatement> meters)

@@ -49,7 +49,7 @@ public sealed class ContractCosts(NpgsqlDataSource database)
         try
         {
             var (spans, _) = tariffs.Over(contract.Contract.Tariff, period);
-            var rated = ContractRating.Rate(contract.Contract, period, spans, profiles, await OpeningAsync(contract, period, cancellationToken), new RatePlans());
+            var (rated, _) = ContractRating.Rate(contract.Contract, period, spans, profiles, await OpeningAsync(contract, period, cancellationToken), new RatePlans());
             return (new ContractCost(rated.From, rated.To, rated.Currency, rated.Net, rated.Tax, rated.Total, [.. rated.Lines.Select(l => new CostLine(l.Description, l.Amount))]), null);
         }
         catch (RatingInputException e)
@@ -58,12 +58,12 @@ public sealed class ContractCosts(NpgsqlDataSource database)
         }
     }
 
-    private async Task<RatingState> OpeningAsync(BillableContract contract, LocalPeriod period, CancellationToken cancellationToken)
+    private async Task<RatingState?> OpeningAsync(BillableContract contract, LocalPeriod period, CancellationToken cancellationToken)
     {
         var key = (contract.Contract.Account, contract.Contract.Id, period.From, period.To);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var earlier = await BillStore.EarlierAsync(connection, [key], cancellationToken);
         var closing = (earlier.GetValueOrDefault((key.Account, key.Id)) ?? []).Where(o => o.End == period.From).Select(o => o.Closing).FirstOrDefault();
-        return closing is null ? RatingState.Empty : RatingStateText.Read(closing);
+        return closing is null ? null : RatingStateText.Read(closing);
     }
 }

@@ -1,10 +1,10 @@
-using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using NodaTime;
-using NodaTime.Text;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Rating;
+using UsageBilling.Rating.Charges;
+using UsageBilling.Rating.Files;
 using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Cloud.Billing;
@@ -13,53 +13,29 @@ namespace UsageBilling.Cloud.Billing;
 public sealed record ContractInputProblem(string Name, string Message);
 
 /// <summary>
-/// The parameters of a contract as rating takes them: <c>contractedKilowatts</c>, <c>taxStatus</c>, <c>eventDays</c>. Provisioning reads them too, so that billing
+/// The parameters of a contract as rating takes them: the document that <c>rate --contract</c> reads
+/// (<c>protocols/tariffs/contract.v1.schema.json</c>), read by the same reader. Provisioning reads them too, so that billing
 /// never meets one that it cannot read.
 /// </summary>
 public static class ContractInputs
 {
-    /// <summary>Reads the parameters as a bill names them, so that a bill can be rated again from itself; what is wrong is added to the problems.</summary>
-    public static ContractParameters Read(IEnumerable<BillParameter> parameters, RatingState opening, List<ContractInputProblem> problems)
+    private const string Urdb = "urdb";
+
+    /// <summary>
+    /// Reads the parameters as a bill names them, so that a bill can be rated again from itself; what is wrong is added to the
+    /// problems. Balances, use and demand so far are the contract's only where no bill went before: <paramref name="opening"/> is null then.
+    /// </summary>
+    public static ContractParameters Read(IEnumerable<BillParameter> parameters, RatingState? opening, List<ContractInputProblem> problems)
     {
-        var result = ContractParameters.None with { Opening = opening };
-        foreach (var (name, value) in parameters)
+        var document = new JsonObject(parameters.Select(p => KeyValuePair.Create(p.Name, Value(p.Value))));
+        var parse = ContractDocument.Parse(Encoding.UTF8.GetBytes(document.ToJsonString()));
+        problems.AddRange(parse.Problems.Select(p => new ContractInputProblem(p.Path.StartsWith("$.", StringComparison.Ordinal) ? p.Path[2..] : p.Path, p.Message)));
+        if (document.ContainsKey(Urdb))
         {
-            switch (name)
-            {
-                case "contractedKilowatts":
-                    if (decimal.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var kilowatts) && kilowatts > 0)
-                    {
-                        result = result with { ContractedKilowatts = kilowatts };
-                        break;
-                    }
-
-                    problems.Add(new(name, $"{value} is no power; write a number of kW above 0, like 80 or 12.5"));
-                    break;
-                case "taxStatus":
-                    if (Status(value) is { } status)
-                    {
-                        result = result with { TaxStatus = status };
-                        break;
-                    }
-
-                    problems.Add(new(name, $"{value} is no tax status; write standard, exempt, reverse-charge or out-of-scope"));
-                    break;
-                case "eventDays":
-                    if (Days(value) is { } events)
-                    {
-                        result = result with { EventDays = events };
-                        break;
-                    }
-
-                    problems.Add(new(name, "must name lists of dates, like {\"critical-peak\": [\"2026-07-14\"]}"));
-                    break;
-                default:
-                    problems.Add(new(name, "is not known; known are contractedKilowatts, taxStatus and eventDays: correct the name or remove it"));
-                    break;
-            }
+            problems.Add(new(Urdb, "completes rate database documents; billing takes native tariffs, which say themselves what becomes of export: remove it"));
         }
 
-        return result;
+        return opening is null ? parse.Contract : parse.Contract with { Opening = opening };
     }
 
     /// <summary>The parameters as a bill names them.</summary>
@@ -70,45 +46,45 @@ public static class ContractInputs
     public static List<ContractInputProblem> Check(JsonObject parameters, IEnumerable<Tariff> tariffs)
     {
         var problems = new List<ContractInputProblem>();
-        var read = Read(Named(parameters), RatingState.Empty, problems);
-        foreach (var tariff in tariffs)
+        var read = Read(Named(parameters), null, problems);
+        var versions = problems.Count == 0 ? tariffs.ToList() : [];
+        foreach (var name in read.EventDays.Names.Where(name => versions.Count > 0 && versions.TrueForAll(tariff => !tariff.Calendar.EventTypes.ContainsKey(name))))
         {
-            if (read.ContractedKilowatts is null && !parameters.ContainsKey("contractedKilowatts") && tariff.Charges.OfType<Rating.Charges.CapacityCharge>().FirstOrDefault() is { } capacity)
+            problems.Add(new($"eventDays.{name}", $"is no event of tariff {versions[^1].Label}; correct the name or remove it"));
+        }
+
+        foreach (var tariff in versions)
+        {
+            if (read.ContractedKilowatts is null && tariff.Charges.OfType<CapacityCharge>().FirstOrDefault() is { } capacity)
             {
-                problems.Add(new("contractedKilowatts", $"is missing: component {capacity.Id} of tariff {tariff.Label} bills contracted capacity; give the contract's kW"));
+                problems.Add(new("contractedKw", $"is missing: component {capacity.Id} of tariff {tariff.Label} bills contracted capacity; give the contract's kW"));
+            }
+
+            if (read.PowerFactor is not null && !tariff.Charges.Any(charge => charge is PowerFactorCharge))
+            {
+                problems.Add(new("powerFactor", $"is agreed, but tariff {tariff.Label} has no power-factor component that would bill it; add one to the tariff or remove the rule"));
             }
         }
 
         return [.. problems.DistinctBy(p => p.Name)];
     }
 
-    private static TaxStatus? Status(string text) => text switch
+    /// <summary>A bill keeps values as text; objects are JSON in it, numbers may be texts in a contract too.</summary>
+    private static JsonNode? Value(string text)
     {
-        "standard" => TaxStatus.Standard,
-        "exempt" => TaxStatus.Exempt,
-        "reverse-charge" => TaxStatus.ReverseCharge,
-        "out-of-scope" => TaxStatus.OutOfScope,
-        _ => null,
-    };
+        if (text is not ['{' or '[', ..])
+        {
+            return text.Length == 0 ? null : JsonValue.Create(text);
+        }
 
-    private static EventDays? Days(string text)
-    {
         try
         {
-            var list = new List<(string, LocalDate)>();
-            foreach (var (name, dates) in JsonNode.Parse(text) as JsonObject ?? throw new FormatException("not an object"))
-            {
-                foreach (var date in dates as JsonArray ?? throw new FormatException("not a list"))
-                {
-                    list.Add((name, LocalDatePattern.Iso.Parse(date?.ToString() ?? "").GetValueOrThrow()));
-                }
-            }
-
-            return new EventDays(list);
+            return JsonNode.Parse(text);
         }
-        catch (Exception e) when (e is FormatException or JsonException)
+        catch (JsonException)
         {
-            return null;
+            // A comment that begins with a brace.
+            return JsonValue.Create(text);
         }
     }
 }

@@ -12,18 +12,19 @@ namespace UsageBilling.Cloud.Billing;
 /// <summary>A contract's charges over a period: the one way from profiles to money, for bills and for what is only asked.</summary>
 internal static class ContractRating
 {
+    /// <summary>The charges, and the state they begin with: that of the bill before, or where there was none, the contract's own.</summary>
     /// <exception cref="RatingInputException">The period cannot be rated from what there is.</exception>
-    public static RatedPeriod Rate(
-        ContractRecord contract, LocalPeriod period, ImmutableArray<TariffSpan> tariffs, IEnumerable<LoadProfile> profiles, RatingState opening, RatePlans plans)
+    public static (RatedPeriod Charges, RatingState Opening) Rate(
+        ContractRecord contract, LocalPeriod period, ImmutableArray<TariffSpan> tariffs, IEnumerable<LoadProfile> profiles, RatingState? before, RatePlans plans)
     {
         var problems = new List<ContractInputProblem>();
-        var parameters = ContractInputs.Read(ContractInputs.Named(contract.Parameters), opening, problems);
+        var parameters = ContractInputs.Read(ContractInputs.Named(contract.Parameters), before, problems);
         if (problems.Count > 0)
         {
             throw new RatingInputException($"contract {contract.Id}", string.Join("; ", problems.Select(p => $"parameter {p.Name} {p.Message}")));
         }
 
-        return RatingEngine.Rate(
-            new RatingInput { Period = period, Tariffs = tariffs, Profiles = [.. profiles], Contract = parameters, AnchorDay = contract.AnchorDay }, plans);
+        var input = new RatingInput { Period = period, Tariffs = tariffs, Profiles = [.. profiles], Contract = parameters, AnchorDay = contract.AnchorDay };
+        return (RatingEngine.Rate(input, plans), parameters.Opening);
     }
 }

@@ -65,6 +65,7 @@ internal static class RateCommand
             return RateOutput.Fail(loaded.Problems, json);
         }
 
+        RateOutput.Warn(loaded.Unused);
         try
         {
             var bills = new List<RatedPeriod>();

@@ -51,7 +51,7 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
             problems.AddRange(wrong.Select(problem => new FileProblem(DemandHistory, problem)));
         }
 
-        var tariff = ReadTariff(contract.Urdb, problems);
+        var (tariff, native) = ReadTariff(contract.Urdb, problems);
         var series = ReadSeries(days.Zone, problems);
         IReadOnlyList<LoadProfile> profiles = [];
         if (Text(Usage, problems) is { } usage)
@@ -61,7 +61,10 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
             problems.AddRange(file.Problems.Select(problem => new FileProblem(Usage, problem)));
         }
 
-        return new RateInputs(tariff, profiles, contract.Contract with { Opening = opening }, series, problems);
+        var unused = tariff is null || problems.Count > 0
+            ? []
+            : ContractNames.Unused(contract.Contract, tariff).Concat(native ? ContractNames.Unused(contract.Urdb, tariff) : []).Select(problem => new FileProblem(Contract, problem));
+        return new RateInputs(tariff, profiles, contract.Contract with { Opening = opening }, series, problems, [.. unused]);
     }
 
     /// <summary>The file in which a problem that only rating found can be put right: what is missing names an input.</summary>
@@ -90,19 +93,20 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
         return parse;
     }
 
-    private Tariff? ReadTariff(UrdbOptions urdb, List<FileProblem> problems)
+    private (Tariff? Tariff, bool Native) ReadTariff(UrdbOptions urdb, List<FileProblem> problems)
     {
         if (Text(Tariff, problems) is not { } text)
         {
-            return null;
+            return (null, true);
         }
 
         var bytes = Encoding.UTF8.GetBytes(text);
-        var parse = IsNative(bytes)
+        var native = IsNative(bytes);
+        var parse = native
             ? TariffDocument.Parse(bytes, Allocation)
             : UrdbDocument.Parse(bytes, urdb with { Allocation = Allocation });
         problems.AddRange(parse.Problems.Select(problem => new FileProblem(Tariff, problem)));
-        return parse.Tariff;
+        return (parse.Tariff, native);
     }
 
     /// <summary>Rate database documents are known by their rate structures; everything else is held to the native format.</summary>
@@ -172,7 +176,7 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
 }
 
 /// <summary>What the files held.</summary>
-internal sealed record RateInputs(Tariff? Tariff, IReadOnlyList<LoadProfile> Profiles, ContractParameters Contract, ImmutableDictionary<string, ValueSeries> Series, IReadOnlyList<FileProblem> Problems)
+internal sealed record RateInputs(Tariff? Tariff, IReadOnlyList<LoadProfile> Profiles, ContractParameters Contract, ImmutableDictionary<string, ValueSeries> Series, IReadOnlyList<FileProblem> Problems, IReadOnlyList<FileProblem> Unused)
 {
     /// <summary>One billing month. A tariff from a file is applied whatever its dates: this verb answers "what if" too.</summary>
     public RatingInput Input(LocalPeriod period, int anchorDay, RatingState opening) => new()

@@ -53,6 +53,15 @@ internal static class RateOutput
         return ExitCodes.BadInput;
     }
 
+    /// <summary>What was left aside is said beside the result, which stays as programs read it.</summary>
+    public static void Warn(IReadOnlyList<FileProblem> unused)
+    {
+        foreach (var (file, problem) in unused)
+        {
+            Console.Error.WriteLine($"{file} {problem.Path}: {problem.Message}");
+        }
+    }
+
     public static void Print(Tariff tariff, RateDays days, IReadOnlyList<RatedPeriod> bills, bool explain, bool json)
     {
         if (json)

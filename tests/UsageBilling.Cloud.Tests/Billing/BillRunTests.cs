@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NodaTime;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Invoices;
@@ -151,6 +152,58 @@ public class BillRunTests
         Assert.Equal(["flat@1", "flat@2"], bill.Tariffs.Select(t => t.Version));
         Assert.Equal(bill.Usage[0].Quantity, bill.Charges.Lines.Where(l => l.Component == "energy").Sum(l => l.Quantity));
         Assert.Empty((await scene.Site.VerifyAsync()).Differences);
+    }
+
+    [Fact]
+    public async Task A_contract_says_to_billing_what_it_says_to_rate()
+    {
+        await using var scene = await Scene.CreateAsync(1, ReadAsync, Contracted);
+        var done = await scene.Site.BillAsync(issue: true);
+        var november = await scene.Site.BillAsync(issue: true, BillingSite.October.PlusMonths(1));
+        Assert.Equal((0, 1, 0, 1), (done.Held, done.Issued, november.Held, november.Issued));
+
+        // 101 Wh and 76 varh a quarter of an hour: 0.404 kW, cos φ 0.80.
+        var lines = (await scene.BillAsync("A0001", BillingSite.October)).Charges.Lines.ToDictionary(line => line.Component, line => line.Amount);
+        Assert.Equal(800m, lines["capacity"]); // 80 kW contracted × 10
+        Assert.Equal(4.04m, lines["peak"]); // the declared hour × 10
+        Assert.Equal(60m, lines["power-factor"]); // 15 hundredths below the contract's 0.95 × 0.5 % of 800
+        Assert.Equal(-50m, lines["prepaid"]); // the contract's opening balance
+        var next = (await scene.BillAsync("A0001", BillingSite.October.PlusMonths(1))).Charges.Lines.Select(line => line.Component);
+        Assert.DoesNotContain("prepaid", next); // used up by the bill before
+        Assert.DoesNotContain("peak", next);
+        Assert.Empty((await scene.Site.VerifyAsync()).Differences);
+
+        static void Contracted(JsonObject document)
+        {
+            var tariff = BillingSite.Tariff("works", "1", "2024-01-01", 0.30m);
+            foreach (var component in new[]
+            {
+                """{"kind":"capacity","id":"capacity","description":"Capacity","price":10,"excessPrice":20}""",
+                """{"kind":"coincident","id":"peak","description":"System peak","group":"winter","price":10}""",
+                """{"kind":"power-factor","id":"power-factor","description":"Power factor","of":["capacity"]}""",
+                """{"kind":"credit","id":"prepaid","description":"Prepaid"}""",
+            })
+            {
+                ((JsonArray)tariff["components"]!).Add(JsonNode.Parse(component));
+            }
+
+            ((JsonArray)document["tariffs"]!).Add(new JsonObject { ["document"] = tariff });
+            ((JsonArray)document["meters"]![0]!["registers"]!).Add(new JsonObject { ["obis"] = "1-0:3.8.0", ["scale"] = 0, ["digits"] = 9 });
+            document["contracts"]![0]!["tariff"] = "works";
+            document["contracts"]![0]!["parameters"] = JsonNode.Parse("""
+                {"contractedKw":80,"powerFactor":{"target":"0.95","percentPerHundredth":0.5},"coincidentHours":{"winter":["2026-10-14T18:00:00+02:00"]},
+                 "openingBalances":{"credit:prepaid":50},"comment":"{as agreed}"}
+                """);
+        }
+
+        static async Task ReadAsync(BillingSite site)
+        {
+            await site.ReadAsync(new LocalDate(2026, 10, 1), new LocalDate(2026, 12, 1));
+            var reactive = new Protocols.RegisterKey("acme", "M1", Protocols.ObisCode.ReactiveImport);
+            var quarters = (int)((BillingSite.StartOf(new LocalDate(2026, 12, 1)) - BillingSite.StartOf(BillingSite.October)).TotalMinutes / 15);
+            await site.JournalAsync(Tests.Metering.MeteringSite.Grid(reactive, BillingSite.StartOf(BillingSite.October), quarters + 1, i => i * 76L));
+            await site.ProjectAsync();
+        }
     }
 
     [Fact]

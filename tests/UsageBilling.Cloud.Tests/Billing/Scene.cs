@@ -19,12 +19,14 @@ internal sealed class Scene : IAsyncDisposable
 
     public string AdminConnectionString => database.Postgres.AdminConnectionString;
 
-    public static async Task<Scene> CreateAsync(int households, Func<BillingSite, Task>? read = null)
+    public static async Task<Scene> CreateAsync(int households, Func<BillingSite, Task>? read = null, Action<System.Text.Json.Nodes.JsonObject>? change = null)
     {
         var database = new MigratedDatabase();
         await database.InitializeAsync();
         var site = new BillingSite(database.Source, households);
-        await site.ProvisionAsync();
+        var document = site.Document();
+        change?.Invoke(document);
+        await site.ProvisionAsync(document);
         await (read is null ? site.ReadAsync(new LocalDate(2026, 10, 1), new LocalDate(2026, 11, 1)) : read(site));
         return new Scene(database, site);
     }

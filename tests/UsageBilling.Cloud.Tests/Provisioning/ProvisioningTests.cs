@@ -129,12 +129,13 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
     [Fact]
     public async Task What_billing_could_not_read_is_refused_at_provisioning()
     {
-        var site = new BillingSite(database.Source, 6);
+        var site = new BillingSite(database.Source, 9);
         var document = site.Document();
         string[] parameters =
         [
-            """{"contractedKilowatts": "plenty"}""", """{"taxStatus": "1"}""", """{"eventDays": {"critical-peak": "2026-07-14"}}""", """{"eventDays": {"critical-peak": ["14 July"]}}""",
-            """{"contractedKw": 80}""", """{"contractedKilowatts": 12.5, "taxStatus": "reverse-charge", "eventDays": {"critical-peak": ["2026-07-14"]}}""",
+            """{"contractedKw": "plenty"}""", """{"taxStatus": "1"}""", """{"eventDays": {"critical-peak": "2026-07-14"}}""", """{"eventDays": {"critical-peak": ["14 July"]}}""",
+            """{"contractedKilowatts": 80}""", """{"contractedKw": 12.5, "taxStatus": "reverse-charge"}""",
+            """{"eventDays": {"critical-peak": ["2026-07-14"]}}""", """{"powerFactor": {"target": 0.95}}""", """{"urdb": {"carryCredit": true}}""",
         ];
         for (var i = 0; i < parameters.Length; i++)
         {
@@ -144,11 +145,11 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
         var problems = await ProblemsAsync(site, document);
         Assert.Equal(
             [
-                "$.contracts[0].parameters.contractedKilowatts", "$.contracts[1].parameters.taxStatus", "$.contracts[2].parameters.eventDays", "$.contracts[3].parameters.eventDays",
-                "$.contracts[4].parameters.contractedKw",
+                "$.contracts[0].parameters.contractedKw", "$.contracts[1].parameters.taxStatus", "$.contracts[2].parameters.eventDays.critical-peak", "$.contracts[3].parameters.eventDays.critical-peak",
+                "$.contracts[4].parameters.contractedKilowatts", "$.contracts[6].parameters.eventDays.critical-peak", "$.contracts[7].parameters.powerFactor", "$.contracts[8].parameters.urdb",
             ],
             problems.Select(p => p.Path));
-        Assert.All(problems, p => Assert.Matches("write|must|correct", p.Message));
+        Assert.All(problems, p => Assert.Matches("write|must|correct|remove", p.Message));
     }
 
     [Fact]
@@ -161,7 +162,7 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
             ["kind"] = "capacity", ["id"] = "capacity", ["description"] = "Capacity", ["price"] = 2, ["excessPrice"] = 4,
         });
         var problem = Assert.Single(await ProblemsAsync(site, document));
-        Assert.Equal("$.contracts[0].parameters.contractedKilowatts", problem.Path);
+        Assert.Equal("$.contracts[0].parameters.contractedKw", problem.Path);
         Assert.Contains("give the contract's kW", problem.Message, StringComparison.Ordinal);
     }
 

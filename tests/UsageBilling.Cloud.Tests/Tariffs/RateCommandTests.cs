@@ -183,6 +183,17 @@ public sealed class RateCommandTests : IDisposable
         Assert.Equal(3, (int)JsonNode.Parse(output)!["errors"]![0]!["line"]!);
     }
 
+    [Fact]
+    public void A_name_of_the_contract_that_the_tariff_does_not_know_is_said_beside_the_bill()
+    {
+        var usage = Write("usage.csv", "start,import_wh\n2025-01-01T00:00,100\n2025-01-01T01:00,100\n");
+        var contract = Write("contract.json", """{"eventDays":{"crtical":["2025-01-07"]},"coincidentHours":{"winter":[]},"yearToDateUse":{"enery":5,"energy":1},"urdb":{"rollover":true} }""");
+        var (code, output, error) = Run("--tariff", Example("household-critical-peak"), "--usage", usage, "--contract", contract, "--zone", "Europe/Berlin", "--from", "2025-01-01", "--to", "2025-02-01", "--gaps", "zero", "--json");
+        Assert.Equal(0, code);
+        Assert.NotNull(JsonNode.Parse(output)!["total"]);
+        Assert.Equal(["$.eventDays.crtical:", "$.coincidentHours.winter:", "$.yearToDateUse.enery:", "$.urdb:"], error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[1]));
+    }
+
     [Theory]
     [InlineData("household-flat", "energy,fixed,tax")]
     [InlineData("factory-time-of-use-demand", "demand,energy,fixed,reactive,tax")]
