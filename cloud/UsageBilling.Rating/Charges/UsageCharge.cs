@@ -57,10 +57,12 @@ public sealed class UsageCharge : Charge
     private readonly decimal _priceBase;
     private readonly int _sign;
     private readonly BilledDemand? _demand;
+    private readonly string _usedKey;
 
     internal UsageCharge(ChargeHead head, UsageQuantity quantity, PriceLadder[] ladders, TierMode mode, TierBasis basis, TierAllocation allocation, decimal priceBase, int sign, BilledDemand? demand)
         : base(head)
     {
+        _usedKey = $"used:{head.Id}";
         _demand = demand;
         _quantity = quantity;
         _ladders = ladders;
@@ -134,7 +136,7 @@ public sealed class UsageCharge : Charge
             tiered |= !_ladders[period].IsFlat;
         }
 
-        var opening = Opening(segment, total + free);
+        var opening = tiered || _quantity.HasFree ? Opening(segment, total + free) : 0m;
         if (!tiered)
         {
             for (var period = 0; period < periods; period++)
@@ -293,8 +295,12 @@ public sealed class UsageCharge : Charge
     /// </summary>
     private decimal Opening(SegmentRun segment, decimal used)
     {
-        var key = $"used:{Id}";
-        var before = segment.Run.State[key];
+        var before = segment.Run.State[_usedKey];
+        if (before == 0m && _basis is (TierBasis.Month or TierBasis.Day))
+        {
+            return 0m;
+        }
+
         var after = _basis switch
         {
             TierBasis.Year => segment.EndsYear ? 0m : before + used,
@@ -303,7 +309,7 @@ public sealed class UsageCharge : Charge
         };
         if (after != before)
         {
-            segment.Run.State = segment.Run.State.With(key, after);
+            segment.Run.State = segment.Run.State.With(_usedKey, after);
         }
 
         return _quantity.AfterFree(before, Scale(segment));

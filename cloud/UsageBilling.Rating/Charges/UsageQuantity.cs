@@ -74,6 +74,9 @@ internal sealed class UsageQuantity
     public string DeterminantName(string? period) =>
         period is null ? $"{_measure}.{Unit.Unit.Symbol}" : $"{_measure}.{period}.{Unit.Unit.Symbol}";
 
+    /// <summary>True when some units cost nothing.</summary>
+    public bool HasFree => _free != 0m;
+
     /// <summary>What of a quantity used before was not free.</summary>
     public decimal AfterFree(decimal used, decimal scale) => _free == 0m ? used : Math.Max(0m, used - (_free * scale));
 
