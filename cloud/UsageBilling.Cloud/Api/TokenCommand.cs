@@ -26,7 +26,7 @@ internal static class TokenCommand
                 return ExitCodes.Usage;
             }
 
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             Instant? expires = parsed.GetValue(days) is { } d ? Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()) + Duration.FromDays(d) : null;
             var token = await new ApiTokens(database.Source, TimeProvider.System).CreateAsync(who, wanted, expires, cancellation);
             if (token is null)
@@ -47,7 +47,7 @@ internal static class TokenCommand
         var command = new Command("revoke", "Make a token useless, at once and for good.") { name }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             if (await new ApiTokens(database.Source, TimeProvider.System).RevokeAsync(parsed.GetRequiredValue(name), cancellation))
             {
                 return ExitCodes.Ok;

@@ -24,7 +24,7 @@ internal static class BillCommand
                 return ExitCodes.Usage;
             }
 
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             var cycle = BillingCycle.Create(database.Source, TimeProvider.System);
             var progress = parsed.GetValue(json) ? null : new Line();
             var done = await cycle.BillAsync(month.From, parsed.GetValue(issue), "cli:" + Environment.UserName, progress, cancellation);

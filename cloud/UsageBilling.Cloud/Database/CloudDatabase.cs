@@ -18,6 +18,13 @@ public sealed class CloudDatabase : IAsyncDisposable
     /// <summary>The private cluster, where one is used.</summary>
     internal PrivateCluster? Cluster { get; }
 
+    /// <summary>Connects to what is there: a mistyped state folder must not become an empty database.</summary>
+    /// <exception cref="DatabaseUnavailableException">There is none.</exception>
+    public static Task<CloudDatabase> OpenExistingAsync(CloudSettings settings, CancellationToken cancellation) =>
+        settings.Database is null && !File.Exists(Path.Combine(settings.State, "postgres", "data", "PG_VERSION"))
+            ? throw new DatabaseUnavailableException($"there is no database in {settings.State}; name its folder with --state, or make a new one with usage-cloud migrate or usage-cloud serve")
+            : OpenAsync(settings, cancellation);
+
     /// <summary>Connects to what the settings name; without a connection string starts the private cluster and brings its schema up to date.</summary>
     /// <exception cref="DatabaseUnavailableException">There is no usable database; the message says what to do.</exception>
     public static async Task<CloudDatabase> OpenAsync(CloudSettings settings, CancellationToken cancellation)

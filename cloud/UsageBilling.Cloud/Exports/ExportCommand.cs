@@ -24,7 +24,7 @@ internal static class ExportCommand
                 return ExitCodes.Usage;
             }
 
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             var file = parsed.GetValue(output);
             Stream? target = null;
             try

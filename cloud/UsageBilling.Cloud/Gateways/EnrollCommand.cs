@@ -33,7 +33,7 @@ internal static class EnrollCommand
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             if (parsed.GetValue(passwd) is { } file)
             {
                 return await WritePasswordsAsync(database, parsed.Settings(), file, cancellation);

@@ -15,7 +15,7 @@ internal static class ReplayCommand
             "replay", "Rebuild register days and intervals of every channel from the journal and the other evidence. What comes out the same is not touched; after an interruption the next run goes on.") { json }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             var replay = new Replay(database.Source, TimeProvider.System);
             var totals = await replay.RunAsync(Show, cancellation);
             foreach (var row in replay.Unexplained)
@@ -37,7 +37,7 @@ internal static class ReplayCommand
         var command = new Command("retention", "Show, or with --years change, how far back metering data is kept.") { years }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             try
             {
                 await using var connection = await database.Source.OpenConnectionAsync(cancellation);

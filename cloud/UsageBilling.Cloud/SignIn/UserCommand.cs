@@ -29,7 +29,7 @@ internal static class UserCommand
             }
 
             var password = given ?? Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(15));
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             await new Users(database.Source, TimeProvider.System).SaveAsync(who, password, parsed.GetValue(readOnly) ? ["read"] : ["read", "write"], cancellation);
             if (given is null)
             {
@@ -47,7 +47,7 @@ internal static class UserCommand
         var command = new Command("disable", "End a person's access, running sessions included.") { name }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             if (await new Users(database.Source, TimeProvider.System).DisableAsync(parsed.GetRequiredValue(name), cancellation))
             {
                 return ExitCodes.Ok;

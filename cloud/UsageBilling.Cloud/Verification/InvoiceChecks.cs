@@ -117,9 +117,9 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
                     report.Differs("ledger", source, "the posting is not what its document says");
                 }
             }
-            else if (isDocument)
+            else
             {
-                report.Differs("ledger", source, "the posting has no document");
+                report.Differs("ledger", source, isDocument ? "the posting has no document" : "nothing that is known posts this");
             }
         }
 

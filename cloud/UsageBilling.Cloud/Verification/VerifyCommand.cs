@@ -14,7 +14,7 @@ internal static class VerifyCommand
         var command = new Command("verify", "Recompute journal, intervals, bills, invoices and ledger from what is stored; any difference is listed and ends with 1.") { json }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             var report = await new Verification(database.Source, TimeProvider.System).RunAsync(cancellation);
             Print(report, parsed.GetValue(json));
             return report.Differences.Count == 0 ? ExitCodes.Ok : ExitCodes.BadInput;

@@ -17,13 +17,16 @@ public sealed class PrivateClusterTests : IDisposable
     public async Task Cluster_survives_kill_9_is_adopted_and_stops_with_its_last_user()
     {
         var settings = new CloudSettings { State = state };
+        var nothing = await Assert.ThrowsAsync<DatabaseUnavailableException>(async () => await CloudDatabase.OpenExistingAsync(settings, default));
+        Assert.Contains($"no database in {state}", nothing.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Data));
         await using (var first = await CloudDatabase.OpenAsync(settings, default))
         {
             Assert.Equal("on on usage_service", await AskAsync(first, "SELECT current_setting('fsync') || ' ' || current_setting('synchronous_commit') || ' ' || current_user"));
             await AskAsync(first, "INSERT INTO gateway VALUES ('kept', now())");
 
             // A second process (a verb beside serve) shares the cluster and leaves it running.
-            await using (var second = await CloudDatabase.OpenAsync(settings, default))
+            await using (var second = await CloudDatabase.OpenExistingAsync(settings, default))
             {
                 Assert.Equal("kept", await AskAsync(second, "SELECT gateway FROM gateway"));
             }

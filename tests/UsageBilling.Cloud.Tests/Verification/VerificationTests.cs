@@ -27,6 +27,7 @@ public class VerificationTests
     [InlineData("ledger", "UPDATE ledger_posting SET leg_amounts[1] = leg_amounts[1] + 1 WHERE account_id = 'A0001'")]
     [InlineData("ledger", "DELETE FROM ledger_posting WHERE account_id = 'A0001'")]
     [InlineData("ledger", "INSERT INTO ledger_posting VALUES ('A0001', 'invoice:SW-2026-000009', now(), '2026-11-01', 'EUR', 'x', '{a,b}', '{1,-1}')")]
+    [InlineData("ledger", "INSERT INTO ledger_posting VALUES ('A0001', 'payment:1', now(), '2026-11-01', 'EUR', 'x', '{a,b}', '{1,-1}')")]
     [InlineData("supply", "DELETE FROM supply WHERE account_id = 'A0001'")]
     [InlineData("supply", "UPDATE supply SET valid = tstzrange(lower(valid) + interval '1 hour', NULL) WHERE account_id = 'A0001'")]
     [InlineData("rating", "UPDATE interval_day SET quantities = overlay(quantities placing '\\x00000001' from 5), hash = hash WHERE day = '2026-10-10'")]
