@@ -33,11 +33,14 @@ internal static class EnrollCommand
         });
         command.SetAction(async (parsed, cancellation) =>
         {
-            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             if (parsed.GetValue(passwd) is { } file)
             {
-                return await WritePasswordsAsync(database, parsed.Settings(), file, cancellation);
+                // A broker needs its passwords before there is a cloud that could connect to it.
+                await using var any = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
+                return await WritePasswordsAsync(any, parsed.Settings(), file, cancellation);
             }
+
+            await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
 
             var enrolment = new Enrolment(database.Source, TimeProvider.System);
             return parsed.GetValue(revoke)

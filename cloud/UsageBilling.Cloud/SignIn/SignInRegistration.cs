@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.DataProtection;
-using Microsoft.AspNetCore.Mvc;
 using UsageBilling.Cloud.Api;
 
 namespace UsageBilling.Cloud.SignIn;
@@ -56,20 +55,23 @@ internal static class SignInRegistration
     public static void MapSignIn(this WebApplication app)
     {
         // Both look at the antiforgery token themselves: an expired form is answered with the form, not with an error.
-        app.MapPost(Path, SignInAsync).AllowAnonymous().RequireRateLimiting(Limiter).DisableAntiforgery().ExcludeFromDescription();
+        app.MapPost(Path, SignInAsync).Accepts<object>("application/x-www-form-urlencoded", "multipart/form-data").AllowAnonymous().RequireRateLimiting(Limiter).DisableAntiforgery().ExcludeFromDescription();
         app.MapPost("/sign-out", SignOutAsync).DisableAntiforgery().ExcludeFromDescription();
     }
 
     private static async Task<IResult> SignInAsync(
-        HttpContext context, IAntiforgery antiforgery, Users users, [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl, CancellationToken cancellationToken)
+        HttpContext context, IAntiforgery antiforgery, Users users, CancellationToken cancellationToken)
     {
+        // Read here and not bound: whatever somebody posts, the answer is the form again and never a problem document.
         if (!await antiforgery.IsRequestValidAsync(context))
         {
             return Results.Redirect($"{Path}?again=expired");
         }
 
+        var form = await context.Request.ReadFormAsync(cancellationToken);
+        string? returnUrl = form["returnUrl"];
         var target = returnUrl is { Length: > 1 } && returnUrl[0] == '/' && returnUrl[1] is not ('/' or '\\') ? returnUrl : "/";
-        var user = await users.VerifyAsync(name ?? "", password ?? "", cancellationToken);
+        var user = await users.VerifyAsync(form["name"].ToString(), form["password"].ToString(), cancellationToken);
         if (user is null)
         {
             return Results.Redirect($"{Path}?again=wrong&returnUrl={Uri.EscapeDataString(target)}");

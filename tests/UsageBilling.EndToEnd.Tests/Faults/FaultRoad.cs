@@ -98,7 +98,17 @@ internal sealed partial class FaultRoad : IAsyncDisposable
     /// <summary>Waits until everything that is committed is projected.</summary>
     public Task UntilProjectedAsync(CancellationToken token) => Road.UntilAsync(
         "everything committed is projected",
-        async () => await ScalarAsync<long>("SELECT count(*) FROM stream s JOIN stream_projection p USING (gateway, stream) WHERE p.projected_through < s.committed_through", token) == 0,
+        async () =>
+        {
+            try
+            {
+                return await ScalarAsync<long>("SELECT count(*) FROM stream s JOIN stream_projection p USING (gateway, stream) WHERE p.projected_through < s.committed_through", token) == 0;
+            }
+            catch (NpgsqlException)
+            {
+                return false; // a connection of the PostgreSQL before the last kill
+            }
+        },
         token);
 
     /// <summary>Batches that the cloud has committed in order; -1 while its database does not answer.</summary>
