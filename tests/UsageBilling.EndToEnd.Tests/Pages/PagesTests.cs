@@ -122,6 +122,7 @@ public sealed class PagesTests
         await page.GetByRole(AriaRole.Link, new() { Name = "Consumption" }).ClickAsync();
         await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
         await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
+        await Expect(page).ToHaveURLAsync(new Regex("point="), new() { Timeout = 30_000 });
         await page.GetByRole(AriaRole.Button, new() { Name = "Yesterday" }).ClickAsync();
         await Expect(Figure(page, "Total, yesterday")).ToHaveTextAsync(new Regex(@"^[\d,]+\.\d\d kWh$"), new() { Timeout = 30_000 });
         await Expect(page.Locator(".chart canvas").First).ToBeVisibleAsync();
@@ -145,6 +146,7 @@ public sealed class PagesTests
         await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Analytics" })).ToBeVisibleAsync(); // the page before has a field of the same name
         await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
         await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
+        await Expect(page).ToHaveURLAsync(new Regex("point="), new() { Timeout = 30_000 });
         await Expect(Figure(page, "Peak, 28 days")).ToHaveTextAsync(new Regex(@"^\d+\.\d{3} kW$"));
         await Expect(page.Locator(".chart canvas").First).ToBeVisibleAsync();
         await Expect(page.GetByText("There is no cost: service point boatyard has no contract on this day.")).ToBeVisibleAsync();
