@@ -30,6 +30,7 @@ public sealed class CsvReader
     private CsvColumns? _columns;
     private char _separator;
     private int? _minutes;
+    private bool _daily;
     private bool _lengthKnown;
     private bool _failed;
     private (int Line, Instant At, string[] Fields)? _open;
@@ -160,6 +161,7 @@ public sealed class CsvReader
             var probe = new CsvStamp(_options.Zone) { Descending = _stamps.Descending };
             Instant? last = null;
             Duration? least = null;
+            var (distances, days) = (0, 0);
             (int Line, string Reason)? wrong = null;
             foreach (var (line, fields) in _held.Where(row => column < row.Fields.Length))
             {
@@ -168,6 +170,8 @@ public sealed class CsvReader
                 {
                     var distance = at > before ? at - before : before - at;
                     least = least is { } smallest && smallest <= distance ? smallest : distance;
+                    distances++;
+                    days += IsDay(distance) ? 1 : 0;
                 }
 
                 last = problem is null ? at : last;
@@ -188,6 +192,7 @@ public sealed class CsvReader
             }
 
             _minutes = least.Value <= Duration.FromHours(1) ? (int)Math.Min(least.Value.ToInt64Nanoseconds() / (60 * NodaConstants.NanosecondsPerSecond), 60) : null;
+            _daily = days * 2 >= distances;
         }
 
         if (_minutes is { } minutes && Array.IndexOf(Lengths, minutes) < 0)
@@ -254,7 +259,7 @@ public sealed class CsvReader
     private (Instant At, string? Problem) Stamp(string[] fields, int column) =>
         column < fields.Length ? _stamps.Read(fields[column]) : (default, "the row has no time");
 
-    // A total runs from one row to the next.
+    // A total runs from one row to the next; in a file of days it is a day long, and a day that is not there is a gap.
     private void Total(int line, string[] fields, Instant at)
     {
         if (_open is { } open)
@@ -265,8 +270,10 @@ public sealed class CsvReader
                 return;
             }
 
-            Quantities(Ends ? line : open.Line, Ends ? fields : open.Fields, open.At, at);
-            _length = at - open.At;
+            var skips = _daily && at - open.At > Duration.FromHours(25);
+            var (from, to) = (skips && Ends ? DaysFrom(at, -1) : open.At, skips && !Ends ? DaysFrom(open.At, 1) : at);
+            Quantities(Ends ? line : open.Line, Ends ? fields : open.Fields, from, to);
+            _length = to - from;
         }
 
         _open = (line, at, fields);
@@ -382,8 +389,7 @@ public sealed class CsvReader
     // The last total of a file of starts: closed by a row without a value, or as long as a day where all are days.
     private void Last((int Line, Instant At, string[] Fields) open)
     {
-        var zone = _options.Zone ?? DateTimeZone.Utc;
-        var days = _length is { } length && length >= Duration.FromHours(23) && length <= Duration.FromHours(25);
+        var days = _length is { } length && IsDay(length);
         var blank = _columns!.Values.TrueForAll(c => c.Index >= open.Fields.Length || open.Fields[c.Index].Trim() is "" or "nan" or "NaN");
         if (blank)
         {
@@ -396,8 +402,17 @@ public sealed class CsvReader
             return;
         }
 
-        var local = open.At.InZone(zone);
-        Quantities(open.Line, open.Fields, open.At, local.TimeOfDay == LocalTime.Midnight ? LocalPeriod.StartOfDay(local.Date.PlusDays(1), zone) : open.At + Duration.FromHours(24));
+        Quantities(open.Line, open.Fields, open.At, DaysFrom(open.At, 1));
+    }
+
+    private static bool IsDay(Duration length) => length >= Duration.FromHours(23) && length <= Duration.FromHours(25);
+
+    // Days from midnight to midnight have 23 to 25 hours; others have 24.
+    private Instant DaysFrom(Instant at, int days)
+    {
+        var zone = _options.Zone ?? DateTimeZone.Utc;
+        var local = at.InZone(zone);
+        return local.TimeOfDay == LocalTime.Midnight ? LocalPeriod.StartOfDay(local.Date.PlusDays(days), zone) : at + Duration.FromHours(24 * days);
     }
 
     private void Fail(string reason)

@@ -13,7 +13,7 @@ public static class DecimalText
     {
         text = text.Trim();
         return decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
-            && (text.Length <= MostDigits || IsKept(text, value));
+            && ((text.Length <= MostDigits && !text.ContainsAny('e', 'E')) || IsKept(text, value));
     }
 
     /// <summary>A number as text, with the decimals that it has.</summary>
@@ -31,7 +31,7 @@ public static class DecimalText
         return power;
     }
 
-    // Long texts are zeros or noise of binary floating point; what was cut off shows in the digits.
+    // Long texts are zeros or noise of binary floating point, and an exponent moves digits beyond what is kept; what was cut off shows in the digits.
     private static bool IsKept(ReadOnlySpan<char> text, decimal value)
     {
         var end = text.IndexOfAny('e', 'E') is var e and >= 0 ? e : text.Length;
@@ -50,6 +50,7 @@ public static class DecimalText
             significant = c == '0' ? significant : digits;
         }
 
-        return significant <= MostDigits && lastDecimal <= MostDigits && (value != 0m || significant == 0);
+        var exponent = end < text.Length && int.TryParse(text[(end + 1)..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var power) ? power : 0;
+        return significant <= MostDigits && (significant == 0 || (lastDecimal - exponent <= MostDigits && value != 0m));
     }
 }

@@ -8,6 +8,7 @@ namespace UsageBilling.Metering.Formats;
 internal static class EspiCodes
 {
     public const int Gas = 7;
+    private const int Water = 9;
 
     /// <summary>A unit's symbol.</summary>
     public static string Symbol(int uom) => uom switch
@@ -41,8 +42,8 @@ internal static class EspiCodes
             72 => (new Measurand(Quantity.ActiveEnergy, direction), 0),
             73 => (new Measurand(Quantity.ReactiveEnergy, direction), 0),
             71 => (new Measurand(Quantity.ApparentEnergy, direction), 0),
-            42 => (new Measurand(Volume(commodity), direction), 0),
-            134 => (new Measurand(Volume(commodity), direction), -3),
+            42 when Volume(commodity) is { } volume => (new Measurand(volume, direction), 0),
+            134 when Volume(commodity) is { } volume => (new Measurand(volume, direction), -3),
             _ => null,
         };
     }
@@ -66,5 +67,19 @@ internal static class EspiCodes
         _ => (IntervalQuality.Estimated, "other"),
     };
 
-    private static Quantity Volume(int commodity) => commodity == Gas ? Protocols.Quantity.GasVolume : Protocols.Quantity.WaterVolume;
+    /// <summary>The commodity of a usage point whose reading types name none: by its service category, 1 gas and 2 water.</summary>
+    public static int CommodityOf(int? service) => service switch
+    {
+        1 => Gas,
+        2 => Water,
+        _ => 0,
+    };
+
+    // 9 is potable water, 11 waste water; steam and heating fluids are no water that a channel counts.
+    private static Quantity? Volume(int commodity) => commodity switch
+    {
+        Gas => Protocols.Quantity.GasVolume,
+        Water or 11 => Protocols.Quantity.WaterVolume,
+        _ => null,
+    };
 }

@@ -23,7 +23,7 @@ internal sealed class EspiFeed
     private readonly List<string?> _blocks = [];
     private readonly Dictionary<string, SourceChannel?> _channels = [];
 
-    private sealed record Entry(string Self, string Up, List<string> Related, int Line);
+    private sealed record Entry(string Self, string Up, List<string> Related, int Line, int Service);
 
     /// <summary>What stands in the way of reading the feed, or is odd about it.</summary>
     public List<SourceProblem> Problems { get; } = [];
@@ -135,7 +135,7 @@ internal sealed class EspiFeed
             }
         }
 
-        Keep(kind, new Entry(self, up, related, line), fields, duration);
+        Keep(kind, new Entry(self, up, related, line, kind == "UsagePoint" && int.TryParse(fields?.GetValueOrDefault("kind"), NumberStyles.None, CultureInfo.InvariantCulture, out var service) ? service : -1), fields, duration);
     }
 
     private static (string Kind, Dictionary<string, string>? Fields, int Duration) Resource(XmlReader reader, int depth, string kind, Dictionary<string, string>? fields, int duration)
@@ -143,6 +143,10 @@ internal sealed class EspiFeed
         if (reader.LocalName == "duration" && duration == 0 && kind == "IntervalBlock" && reader.Depth > depth + 4)
         {
             duration = reader.Read() && int.TryParse(reader.Value.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 0;
+        }
+        else if (reader.LocalName == "ServiceCategory" && kind == "UsagePoint")
+        {
+            fields = Fields(reader);
         }
         else if (reader.Depth == depth + 2)
         {
@@ -165,7 +169,8 @@ internal sealed class EspiFeed
                 _meters.Add(entry);
                 break;
             case "ReadingType":
-                _types.TryAdd(entry.Self, fields ?? []);
+                // Two without a link of their own are two: neither is then the only one.
+                _types.TryAdd(entry.Self.Length > 0 ? entry.Self : $"#{_types.Count}", fields ?? []);
                 break;
             case "LocalTimeParameters":
                 _times.TryAdd(entry.Self, fields ?? []);
@@ -251,7 +256,7 @@ internal sealed class EspiFeed
             return null;
         }
 
-        var measured = Number("accumulationBehaviour") is 0 or 4 ? EspiCodes.Measurand(uom, Number("commodity"), Number("flowDirection")) : null;
+        var measured = Number("accumulationBehaviour") is 0 or 4 ? EspiCodes.Measurand(uom, type.ContainsKey("commodity") ? Number("commodity") : EspiCodes.CommodityOf(point?.Service), Number("flowDirection")) : null;
         if (Number("accumulationBehaviour") is not (0 or 4))
         {
             Problems.Add(new SourceProblem(meter?.Line ?? 1, $"the values of \"{name}\" are no quantities of their intervals (accumulationBehaviour {Number("accumulationBehaviour")}, 4 is): they are read and delivered to no channel", false));

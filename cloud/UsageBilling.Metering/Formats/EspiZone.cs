@@ -58,6 +58,13 @@ internal sealed class EspiZone : DateTimeZone
         throw new InvalidOperationException("the year after always has a later change");
     }
 
+    /// <summary>By value: each reading of a file makes its zone anew, and its streams are the same ones.</summary>
+    public override bool Equals(object? obj) =>
+        obj is EspiZone other && (_standard, _saving, _begins, _ends) == (other._standard, other._saving, other._begins, other._ends);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_standard, _saving, _begins, _ends);
+
     private IEnumerable<(Instant At, bool Saving)> Changes(int year)
     {
         yield return (At(_begins, year).WithOffset(_standard).ToInstant(), true);

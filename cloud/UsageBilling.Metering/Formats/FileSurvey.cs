@@ -76,6 +76,11 @@ public sealed class FileSurvey
     /// <summary>Ends the first reading.</summary>
     public void Close()
     {
+        foreach (var problem in Streams.SelectMany(stream => stream.Close()))
+        {
+            Report(problem);
+        }
+
         var repeated = Streams.Sum(stream => stream.RepeatedSlots);
         NeedsSecondReading = repeated > 0;
         if (repeated > MostRepeated)
@@ -111,7 +116,7 @@ public sealed class FileSurvey
         foreach (var (key, values) in contenders)
         {
             var standing = SourceValue.Standing(values);
-            _streams[key.Item1].Resolve([.. values.Select(v => (v.Value, v.Flag))], standing);
+            _streams[key.Item1].Resolve(key.Item2, [.. values.Select(v => (v.Value, v.Flag))], standing);
             _standing.Add(key, values[standing]);
             Disagree(key.Item1, values, standing);
         }

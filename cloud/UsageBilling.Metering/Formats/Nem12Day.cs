@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using NodaTime;
+using UsageBilling.Metering.Intervals;
 
 namespace UsageBilling.Metering.Formats;
 
@@ -15,9 +16,10 @@ internal sealed class Nem12Day
     private readonly List<SourceFlag> _flags = [];
     private readonly List<SourceProblem> _defects = [];
     private readonly int _line;
+    private readonly ImmutableArray<int> _blanks;
     private int _lastQualityLine;
 
-    private Nem12Day(int line, SourceChannel channel, LocalDate date, ImmutableArray<decimal> values, SourceFlag? flag, Instant? statedAt)
+    private Nem12Day(int line, SourceChannel channel, LocalDate date, ImmutableArray<decimal> values, SourceFlag? flag, Instant? statedAt, ImmutableArray<int> blanks)
     {
         (_line, _lastQualityLine) = (line, line);
         _channel = channel;
@@ -25,6 +27,7 @@ internal sealed class Nem12Day
         _values = values;
         _statedAt = statedAt;
         _varies = flag is null;
+        _blanks = blanks;
         if (flag is not null)
         {
             _flags.Add(flag);
@@ -37,10 +40,20 @@ internal sealed class Nem12Day
     public static (Nem12Day? Day, string? Problem) Read(int line, SourceChannel channel, LocalDate date, string[] fields)
     {
         var count = 1440 / channel.IntervalMinutes!.Value;
+        var mayBeNull = Field(fields, count + 2) is "N" or "n" or "V" or "v";
         var values = ImmutableArray.CreateBuilder<decimal>(count);
+        var blanks = ImmutableArray.CreateBuilder<int>();
         for (var i = 0; i < count; i++)
         {
             var text = i + 2 < fields.Length ? fields[i + 2] : string.Empty;
+            if (mayBeNull && text.AsSpan().Trim().IsEmpty)
+            {
+                // A null has no value to write; many write none.
+                blanks.Add(i);
+                values.Add(0m);
+                continue;
+            }
+
             if (!DecimalText.TryParse(text, out var value))
             {
                 return (null, NotAValue(channel, date, i, count, text));
@@ -65,7 +78,7 @@ internal sealed class Nem12Day
         }
 
         var flag = varies ? null : Flag(0, count, quality, Field(fields, count + 3), Field(fields, count + 4));
-        var day = new Nem12Day(line, channel, date, values.MoveToImmutable(), flag, NemText.TryInstant(stated, out var at) ? at : null);
+        var day = new Nem12Day(line, channel, date, values.MoveToImmutable(), flag, NemText.TryInstant(stated, out var at) ? at : null, blanks.ToImmutable());
         if (flag is { Method: null, Code: "S" or "F" or "E" })
         {
             day._defects.Add(new SourceProblem(line, $"the quality {flag.Code} names no method; it is taken as it is", false));
@@ -100,7 +113,13 @@ internal sealed class Nem12Day
             return $"field 4, the quality \"{Short(Field(fields, 3))}\", must be A, S, F, E (with two digits for the method) or N";
         }
 
-        _flags.Add(Flag(first - 1, last - first + 1, Field(fields, 3), Field(fields, 4), Field(fields, 5)));
+        var flag = Flag(first - 1, last - first + 1, Field(fields, 3), Field(fields, 4), Field(fields, 5));
+        if (flag.Quality != IntervalQuality.Missing && _blanks.Any(i => i >= first - 1 && i < last))
+        {
+            return $"interval {_blanks.First(i => i >= first - 1 && i < last) + 1} of the 300 record in line {_line} has no value, which only the quality N allows, not {flag.Code}";
+        }
+
+        _flags.Add(flag);
         return null;
     }
 

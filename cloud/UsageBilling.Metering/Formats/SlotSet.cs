@@ -29,6 +29,19 @@ internal sealed class SlotSet
         return true;
     }
 
+    /// <summary>Takes a number away; false where it was not there.</summary>
+    public bool Remove(long slot)
+    {
+        if (!Contains(slot))
+        {
+            return false;
+        }
+
+        Page(slot, make: false)![Word(slot)] &= ~(1UL << (int)(slot & 63));
+        Count--;
+        return true;
+    }
+
     public bool Contains(long slot) => Page(slot, make: false) is { } words && (words[Word(slot)] & (1UL << (int)(slot & 63))) != 0;
 
     /// <summary>True where any number of [from, to) is in the set.</summary>

@@ -14,12 +14,11 @@ public sealed class StreamSurvey
     private readonly SlotSet _repeated = new();
     private readonly SlotSet _unknown = new();
     private readonly Dictionary<string, long> _quality = [];
-    private readonly HashSet<(Instant, Instant)> _totals = [];
+    private readonly Dictionary<(Instant From, Instant To), SourceTotal> _totals = [];
     private readonly long _step;
     private long? _offset;
     private long _first = long.MaxValue;
     private long _last = long.MinValue;
-    private Instant? _end;
     private long _totalGaps;
 
     internal StreamSurvey(SourceChannel channel)
@@ -118,33 +117,69 @@ public sealed class StreamSurvey
     internal string? Add(SourceTotal total)
     {
         FirstLine = FirstLine == 0 ? total.Line : FirstLine;
-        if (!_totals.Add((total.From, total.To)))
+        var period = (total.From, total.To);
+        if (!_totals.TryGetValue(period, out var known))
         {
-            Duplicates++;
-            return $"{total.From} to {total.To} is given twice; only the first counts in the sum";
+            _totals.Add(period, total);
+            From = From is { } from && from <= total.From ? from : total.From;
+            To = To is { } to && to >= total.To ? to : total.To;
+            Count(total, 1);
+            return null;
         }
 
-        if (_end is { } end && total.From > end)
+        Duplicates++;
+        var standing = SourceValue.Standing([ValueOf(known), ValueOf(total)]) == 1 ? total : known;
+        if (standing == total)
         {
-            _totalGaps++;
+            Count(known, -1);
+            Count(total, 1);
+            _totals[period] = total;
         }
 
-        _end = _end is { } known && known >= total.To ? known : total.To;
-        From = From is { } from && from <= total.From ? from : total.From;
-        To = To is { } to && to >= total.To ? to : total.To;
-        Count(total.Flag.Code, 1);
+        return $"{total.From} to {total.To} is given twice, {DecimalText.Format(known.Quantity)} (line {known.Line}) and {DecimalText.Format(total.Quantity)} (line {total.Line}); {DecimalText.Format(standing.Quantity)} counts in the sum";
+    }
+
+    /// <summary>Ends the first reading: totals leave gaps and overlap in time, whatever their order in the file.</summary>
+    internal IEnumerable<SourceProblem> Close()
+    {
+        SourceTotal? last = null;
+        foreach (var total in _totals.Values.OrderBy(t => t.From).ThenBy(t => t.To))
+        {
+            _totalGaps += last is not null && total.From > last.To ? 1 : 0;
+            if (last is not null && total.From < last.To)
+            {
+                yield return new SourceProblem(
+                    Math.Max(total.Line, last.Line),
+                    $"{Channel.Id} {Channel.Register}: {total.From} to {total.To} (line {total.Line}) overlaps {last.From} to {last.To} (line {last.Line}); both count in the sum, each hour is delivered once",
+                    false);
+            }
+
+            last = last is null || total.To > last.To ? total : last;
+        }
+    }
+
+    private static SourceValue ValueOf(SourceTotal total) => new(total.Line, total.Quantity, total.Flag, total.StatedAt);
+
+    private void Count(SourceTotal total, int by)
+    {
+        Count(total.Flag.Code, by);
         if (total.Flag.Quality != IntervalQuality.Missing)
         {
-            Intervals++;
-            Take(total.Quantity);
+            Intervals += by;
+            Sum += by * total.Quantity;
+            Measure(total.Quantity);
         }
-
-        return null;
     }
 
     /// <summary>Corrects what was counted for an interval with several values, once the one that stands is known.</summary>
-    internal void Resolve(IReadOnlyList<(decimal Value, SourceFlag Flag)> all, int standing)
+    internal void Resolve(long slot, IReadOnlyList<(decimal Value, SourceFlag Flag)> all, int standing)
     {
+        if (all[standing].Flag.Quality == IntervalQuality.Missing && _seen.Remove(slot))
+        {
+            // A value that was withdrawn: the interval is a hole now.
+            Intervals--;
+        }
+
         for (var i = 0; i < all.Count; i++)
         {
             if (i != standing)
@@ -193,6 +228,11 @@ public sealed class StreamSurvey
     private void Take(decimal value)
     {
         Sum += value;
+        Measure(value);
+    }
+
+    private void Measure(decimal value)
+    {
         Decimals = Math.Max(Decimals, value.Scale);
         if (value.Scale > SignificantDecimals)
         {
@@ -240,5 +280,5 @@ public sealed class StreamSurvey
     }
 
     private long TotalDays() => _totals
-        .Sum(t => Math.Max(1, Period.DaysBetween(t.Item1.InZone(Channel.Zone).Date, t.Item2.InZone(Channel.Zone).Date)));
+        .Keys.Sum(t => Math.Max(1, Period.DaysBetween(t.From.InZone(Channel.Zone).Date, t.To.InZone(Channel.Zone).Date)));
 }

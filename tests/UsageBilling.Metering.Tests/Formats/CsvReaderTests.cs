@@ -87,6 +87,18 @@ public class CsvReaderTests
         Assert.Contains(survey.Problems, p => p.Refuses && p.Line == line);
     }
 
+    [Theory]
+    [InlineData("date")]
+    [InlineData("end")]
+    public void A_day_that_is_not_there_is_a_gap_in_a_file_of_days_and_not_part_of_its_neighbour(string stamp)
+    {
+        var survey = Survey(new CsvOptions("house", Berlin), stamp + ",kwh", "2026-03-27,1", "2026-03-28,2", "2026-03-30,4", "2026-03-31,5");
+        var stream = Assert.Single(survey.Streams);
+        Assert.False(survey.Refused);
+        Assert.Equal((stamp == "date" ? 12m : 11m, 1), (stream.Sum, stream.Gaps));
+        Assert.Equal(stamp == "date" ? 4 : 3, stream.Days);
+    }
+
     private static FileSurvey Survey(CsvOptions options, params string[] lines) => FileSurvey.Of(() => CsvReader.Read(lines, options));
 
     private static string[] Unzip(string name)

@@ -93,6 +93,41 @@ public class GreenButtonReaderTests
         Assert.Equal(2, Assert.Single(items.OfType<SourceProblem>(), p => p.Refuses).Line);
     }
 
+    [Theory]
+    [InlineData("", 1, Quantity.GasVolume)]
+    [InlineData("", 2, Quantity.WaterVolume)]
+    [InlineData("<commodity>7</commodity>", 0, Quantity.GasVolume)]
+    [InlineData("<commodity>9</commodity>", 1, Quantity.WaterVolume)]
+    [InlineData("<commodity>10</commodity>", 2, null)]
+    [InlineData("", 0, null)]
+    public void Cubic_metres_are_of_what_the_commodity_says_or_else_the_service(string commodity, int service, Quantity? quantity)
+    {
+        var xml = Feed($"{commodity}<intervalLength>900</intervalLength><uom>42</uom>", Reading(0, 900, 5)).Replace("<kind>0<", $"<kind>{service}<", StringComparison.Ordinal);
+        Assert.Equal(quantity, Assert.Single(Read(xml).OfType<SourceRun>()).Channel.Measurand?.Quantity);
+    }
+
+    [Fact]
+    public void Of_two_reading_types_without_links_neither_is_taken_for_the_only_one()
+    {
+        var xml = Feed("<intervalLength>900</intervalLength><uom>72</uom>", Reading(0, 900, 5))
+            .Replace("<link rel='self' href='ReadingType/1'/>", string.Empty, StringComparison.Ordinal)
+            .Replace("</feed>", "<entry><content><ReadingType xmlns='http://naesb.org/espi'><uom>73</uom></ReadingType></content></entry></feed>", StringComparison.Ordinal);
+        Assert.Contains(Read(xml).OfType<SourceProblem>(), p => p.Refuses && p.Reason.StartsWith("nothing says", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_repeated_interval_counts_once_also_where_the_feed_states_its_own_local_time()
+    {
+        var time = Entry("LocalTimeParameters/1", "LocalTimeParameters", "<LocalTimeParameters xmlns='http://naesb.org/espi'><dstEndRule>B40E2000</dstEndRule><dstOffset>3600</dstOffset><dstStartRule>360E2000</dstStartRule><tzOffset>-18000</tzOffset></LocalTimeParameters>", null);
+        var xml = Feed("<intervalLength>900</intervalLength><uom>72</uom>", Reading(0, 900, 5) + Reading(900, 900, 7) + Reading(0, 900, 5))
+            .Replace("</feed>", time + "</feed>", StringComparison.Ordinal);
+        var survey = Survey(() => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(xml)));
+        var stream = Assert.Single(survey.Streams);
+        Assert.Equal((12m, 2, 1), (stream.Sum, stream.Intervals, stream.Duplicates));
+        Assert.Equal(2, Read(xml).OfType<SourceRun>().Select(survey.Standing).OfType<SourceRun>().Select(r => r.Start).Distinct().Count());
+        Assert.Single(survey.Streams);
+    }
+
     private const long Start = 1_767_225_600;
 
     private static string Reading(long after, long seconds, long value, int? quality = null) =>

@@ -106,6 +106,8 @@ public class Nem12ReaderTests
     [Theory]
     [InlineData("1.5x")]
     [InlineData("1e999")]
+    [InlineData("1e-30")]
+    [InlineData("1.23456789e-25")]
     [InlineData("0.12345678901234567890123456789012345")]
     public void A_number_that_cannot_be_kept_exactly_is_refused(string value)
     {
@@ -165,6 +167,49 @@ public class Nem12ReaderTests
         Assert.Equal([50L], stream.Holes().Select(h => h.Intervals));
     }
 
+    [Fact]
+    public void A_null_may_be_written_without_a_value_and_only_a_null()
+    {
+        var blank = string.Join(',', Enumerable.Repeat(string.Empty, 2).Concat(Day30[2..]));
+        var stream = Assert.Single(Survey(File12(["300,20240101," + blank + ",V,,,,", "400,1,2,N,,", "400,3,48,A,,", "300,20240102," + new string(',', 47) + ",N,,,,"])).Streams);
+        Assert.Equal((46, 50, 1), (stream.Intervals, stream.Gaps, stream.Days));
+        var refused = Assert.Single(Survey(File12(["300,20240101," + blank + ",V,,,,", "400,1,1,N,,", "400,2,48,A,,"])).Problems);
+        Assert.Equal((5, true), (refused.Line, refused.Refuses));
+        Assert.StartsWith("interval 2 ", refused.Reason, StringComparison.Ordinal);
+        Assert.True(Survey(File12(["300,20240101," + blank + ",A,,,,"])).Refused);
+    }
+
+    [Fact]
+    public void A_value_that_a_later_null_withdraws_is_a_gap()
+    {
+        var old = "300,20240101," + string.Join(',', Enumerable.Repeat("5", 48)) + ",A,,,20240102000000,";
+        var survey = Survey(File12([old, "300,20240101," + string.Join(',', Enumerable.Repeat("0", 48)) + ",V,,,20240109000000,", "400,1,24,A,,", "400,25,48,N,,"]));
+        var stream = Assert.Single(survey.Streams);
+        Assert.Equal((0m, 24, 24, 48), (stream.Sum, stream.Intervals, stream.Gaps, stream.Duplicates));
+        Assert.Equal([24L], stream.Holes().Select(h => h.Intervals));
+    }
+
+    [Fact]
+    public void Of_two_totals_of_one_period_the_one_updated_last_counts_and_overlaps_and_gaps_are_found_in_any_order()
+    {
+        const string Old = "250,NMI,11,1,11,11,METER,E,0,20240101000000,A,,,100,20240201000000,A,,,100,kWh,,20240202000000,";
+        const string Fresh = "250,NMI,11,1,11,11,METER,E,0,20240101000000,A,,,90,20240201000000,A,,,90,kWh,,20240303000000,";
+        foreach (var two in new[] { new[] { Old, Fresh }, [Fresh, Old] })
+        {
+            var survey = Survey13(two);
+            var stream = Assert.Single(survey.Streams);
+            Assert.Equal((90m, 1, 1, 0), (stream.Sum, stream.Intervals, stream.Duplicates, stream.Gaps));
+            Assert.Equal((3, false), (Assert.Single(survey.Problems).Line, survey.Refused));
+        }
+
+        const string March = "250,NMI,11,1,11,11,METER,E,0,20240301000000,A,,,100,20240401000000,A,,,7,kWh,,20240402000000,";
+        Assert.Equal(1, Assert.Single(Survey13(March, Old).Streams).Gaps);
+        Assert.Empty(Survey13(March, Old).Problems);
+        var overlap = Assert.Single(Survey13(March, Old.Replace("20240201000000", "20240315000000", StringComparison.Ordinal)).Problems);
+        Assert.Equal((3, false), (overlap.Line, overlap.Refuses));
+        Assert.Contains("overlaps", overlap.Reason, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("E1", "NMI/ActiveEnergy/Import")]
     [InlineData("B1", "NMI/ActiveEnergy/Export")]
@@ -195,6 +240,9 @@ public class Nem12ReaderTests
     }
 
     private static FileSurvey Survey(IEnumerable<string> lines) => FileSurvey.Of(() => Nem12Reader.Read(lines));
+
+    private static FileSurvey Survey13(params string[] records) =>
+        FileSurvey.Of(() => Nem13Reader.Read(["100,NEM13,202401010000,A,B", .. records, "900"]));
 
     private static List<SourceItem> Items(params string[] records) => [.. Nem12Reader.Read(File12(records))];
 
