@@ -43,12 +43,12 @@ internal static class CloudEventDecoding
             return ([], $"Content-Type names the charset {charset}; send UTF-8");
         }
 
-        if (type?.MediaType == Batch)
+        if (string.Equals(type?.MediaType, Batch, StringComparison.OrdinalIgnoreCase))
         {
             return DecodeBatch(body);
         }
 
-        if (type?.MediaType == Structured)
+        if (string.Equals(type?.MediaType, Structured, StringComparison.OrdinalIgnoreCase))
         {
             return ([DecodeStructured(0, body)], null);
         }
