@@ -11,6 +11,7 @@ using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.Verification;
 using UsageBilling.Cloud.SignIn;
 using UsageBilling.Cloud.Tariffs;
+using UsageBilling.Cloud.Validation;
 
 var root = new RootCommand("Usage Billing: from meter readings to invoices. Without a verb: serve.")
 {
@@ -18,6 +19,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     MigrateCommand.Build(),
     EnrollCommand.Build(),
     ProvisionCommand.Build(),
+    RuleSetCommand.Build(),
     BillCommand.Build(),
     VerifyCommand.Build(),
     ReplayCommand.Build(),

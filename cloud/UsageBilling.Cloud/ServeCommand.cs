@@ -16,6 +16,7 @@ using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.SignIn;
 using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Cloud.UsageEvents;
+using UsageBilling.Cloud.Validation;
 using UsageBilling.Cloud.Web;
 
 namespace UsageBilling.Cloud;
@@ -56,6 +57,7 @@ internal static class ServeCommand
         builder.AddApi();
         builder.AddGateways();
         builder.AddMetering();
+        builder.AddValidation(work: settings.Roles.HasFlag(CloudRoles.Billing));
         builder.AddProvisioning();
         builder.AddUsageEvents(work: settings.Roles.HasFlag(CloudRoles.Ingest));
         builder.AddImports(work: settings.Roles.HasFlag(CloudRoles.Ingest));
@@ -94,6 +96,7 @@ internal static class ServeCommand
         app.MapImports();
         app.MapExports();
         app.MapTariffs();
+        app.MapValidation();
         app.MapBilling();
         app.MapInvoices();
         app.MapLedger();

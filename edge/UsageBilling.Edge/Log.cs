@@ -38,6 +38,9 @@ internal static partial class Log
     [LoggerMessage(1105, LogLevel.Warning, "An answer of the cloud cannot be read: {Problem}")]
     public static partial void AnswerUnreadable(ILogger logger, string problem);
 
+    [LoggerMessage(1106, LogLevel.Information, "The cloud asks for batches {From} to {Through} again")]
+    public static partial void ReplayAsked(ILogger logger, long from, long through);
+
     [LoggerMessage(1200, LogLevel.Error, "No progress: {Loops}; the watchdog is not fed")]
     public static partial void Stalled(ILogger logger, string loops);
 }

@@ -17,6 +17,9 @@ public static class Topics
     /// <summary>All gateways' position requests.</summary>
     public const string AllPositions = "ub/v1/+/commands/position";
 
+    /// <summary>All gateways' answers to replay requests.</summary>
+    public const string AllReplayReplies = "ub/v1/+/commands/replay/reply";
+
     /// <summary>Up, QoS 1: <c>SignedBatch</c>.</summary>
     public static string Batches(string gateway) => $"{Root}{gateway}/batches";
 
@@ -34,6 +37,12 @@ public static class Topics
 
     /// <summary>Down, QoS 1: <c>Ack</c> of kind POSITION with the request's correlation data.</summary>
     public static string PositionReply(string gateway) => $"{Root}{gateway}/commands/position/reply";
+
+    /// <summary>Down, QoS 1: <c>ReplayRequest</c>; answered on <see cref="ReplayReply"/>.</summary>
+    public static string Replay(string gateway) => $"{Root}{gateway}/commands/replay";
+
+    /// <summary>Up, QoS 1: <c>ReplayReply</c> with the request's correlation data, after the batches.</summary>
+    public static string ReplayReply(string gateway) => $"{Root}{gateway}/commands/replay/reply";
 
     /// <summary>MQTT 5 shared subscription: instances of one group share the messages.</summary>
     public static string Shared(string group, string filter) => $"$share/{group}/{filter}";
@@ -60,9 +69,9 @@ public static class Topics
 
     /// <summary>True when a gateway may publish to the topic: its own name, and a kind that goes up.</summary>
     public static bool MayPublish(string gateway, string topic) =>
-        TryParse(topic, out var named, out var kind) && named == gateway && kind is ("batches" or "live" or "status" or "commands/position");
+        TryParse(topic, out var named, out var kind) && named == gateway && kind is ("batches" or "live" or "status" or "commands/position" or "commands/replay/reply");
 
     /// <summary>True when a gateway may subscribe to the filter: its own name, no wildcard, and a kind that goes down.</summary>
     public static bool MaySubscribe(string gateway, string filter) =>
-        TryParse(filter, out var named, out var kind) && named == gateway && kind is ("ack" or "commands/position/reply");
+        TryParse(filter, out var named, out var kind) && named == gateway && kind is ("ack" or "commands/position/reply" or "commands/replay");
 }

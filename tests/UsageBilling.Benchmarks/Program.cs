@@ -2,6 +2,7 @@ using System.Globalization;
 using UsageBilling.Benchmarks;
 using UsageBilling.Benchmarks.Ingest;
 using UsageBilling.Benchmarks.Metering;
+using UsageBilling.Benchmarks.Validation;
 
 switch (args)
 {
@@ -23,7 +24,10 @@ switch (args)
     case ["rating"]:
         RatingBenchmark.Run();
         return 0;
+    case ["validation"]:
+        await ValidationBenchmark.RunAsync();
+        return 0;
     default:
-        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory [PROGRAM] | replay | rating");
+        Console.Error.WriteLine("usage: UsageBilling.Benchmarks ingest [0|1|2] | gateway-memory [PROGRAM] | replay | rating | validation");
         return 2;
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using NodaTime;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Validation;
 
 namespace UsageBilling.Cloud.Billing;
 
@@ -26,6 +27,7 @@ internal static class BillCommand
 
             await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             var cycle = BillingCycle.Create(database.Source, TimeProvider.System);
+            await ValidatedDays.Create(database.Source, TimeProvider.System).CatchUpAsync(cancellation);
             var progress = parsed.GetValue(json) ? null : new Line();
             var done = await cycle.BillAsync(month.From, parsed.GetValue(issue), "cli:" + Environment.UserName, progress, cancellation);
             if (parsed.GetValue(issue))

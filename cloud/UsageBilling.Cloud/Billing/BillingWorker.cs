@@ -1,9 +1,10 @@
 using Npgsql;
+using UsageBilling.Cloud.Validation;
 
 namespace UsageBilling.Cloud.Billing;
 
 /// <summary>Does the runs that were asked for (or that a crash left), renders documents, and turns late data into proposals.</summary>
-internal sealed class BillingWorker(BillingCycle cycle, RebillProposals proposals, TimeProvider time, ILogger<BillingWorker> log) : BackgroundService
+internal sealed class BillingWorker(BillingCycle cycle, ValidatedDays validated, RebillProposals proposals, TimeProvider time, ILogger<BillingWorker> log) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
@@ -29,6 +30,7 @@ internal sealed class BillingWorker(BillingCycle cycle, RebillProposals proposal
     {
         foreach (var (run, month, issue) in await cycle.UnfinishedAsync(cancellationToken))
         {
+            await validated.CatchUpAsync(cancellationToken);
             if (await cycle.CompleteAsync(run, month, issue, cancellationToken) is not { } done)
             {
                 continue;

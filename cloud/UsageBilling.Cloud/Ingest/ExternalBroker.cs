@@ -157,6 +157,7 @@ internal sealed class ExternalBroker : BackgroundService, IBroker
         new MqttClientSubscribeOptionsBuilder()
             .WithTopicFilter(Topics.Shared("ingest", Topics.AllBatches), MqttQualityOfServiceLevel.AtLeastOnce)
             .WithTopicFilter(Topics.Shared("ingest", Topics.AllPositions), MqttQualityOfServiceLevel.AtLeastOnce)
+            .WithTopicFilter(Topics.Shared("ingest", Topics.AllReplayReplies), MqttQualityOfServiceLevel.AtLeastOnce)
             .WithTopicFilter(Topics.AllStatus, MqttQualityOfServiceLevel.AtLeastOnce)
             .WithTopicFilter(Topics.AllLive, MqttQualityOfServiceLevel.AtMostOnce)
             .Build(),

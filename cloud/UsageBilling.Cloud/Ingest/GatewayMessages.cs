@@ -41,6 +41,9 @@ internal sealed class GatewayMessages(IngestQueue queue, NpgsqlDataSource source
                 }
 
                 break;
+            case "commands/replay/reply":
+                await GatewayReplays.AnsweredAsync(source, gateway, payload, message.CorrelationData, Now, cancellation);
+                break;
             case "status":
                 await statuses.SaveAsync(gateway, payload, Now, cancellation);
                 break;

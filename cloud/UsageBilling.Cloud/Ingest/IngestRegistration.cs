@@ -18,6 +18,7 @@ internal static class IngestRegistration
         services.AddHostedService(s => s.GetRequiredService<Replies>());
         services.AddHostedService<IngestWorker>();
         services.AddHostedService<HoleWatch>();
+        services.AddHostedService<ReplaySender>();
         services.AddHealthChecks().AddCheck<BrokerHealth>("broker");
 
         // The broker comes last: what it delivers finds everything running, and it is the first to stop.

@@ -64,11 +64,13 @@ internal sealed class IntervalComparison(
 
         var read = histories.Where(h => h.Count > 0).ToArray();
         var days = stored.Keys.Concat(read.SelectMany(Days)).Distinct().Where(d => !(d < from)).Order().ToArray();
-        var overrides = await IntervalDays.ReadOverridesAsync(connection, [.. days.Select(_ => channel.Value)], days, cancellationToken);
         var ends = histories.Any(h => h.Terms.To is null) ? (Instant?)null : histories.Max(h => h.Terms.To);
+        IntervalDay? MeasuredOn(LocalDate day) => Measured(day, histories, histories[0].Terms.From, ends);
+        var measured = days.ToDictionary(d => d, MeasuredOn);
+        var overrides = await LaidOverrides.ReadAsync(connection, channel, days, day => measured.TryGetValue(day, out var known) ? known : MeasuredOn(day), cancellationToken);
         foreach (var day in days)
         {
-            var expected = Expected(day, histories, histories[0].Terms.From, ends, [.. overrides[(channel, day)]]);
+            var expected = Expected(measured[day], [.. overrides[(channel, day)]]);
             var actual = stored.GetValueOrDefault(day)?.Intervals;
             if (!Same(expected, actual))
             {
@@ -83,18 +85,17 @@ internal sealed class IntervalComparison(
         }
     }
 
-    private IntervalDay? Expected(LocalDate day, RegisterHistory[] histories, Instant begins, Instant? ends, IntervalOverride[] overrides)
+    private IntervalDay? Measured(LocalDate day, RegisterHistory[] histories, Instant begins, Instant? ends)
     {
         var (start, end) = (UtcDay.StartOf(day), UtcDay.StartOf(day.PlusDays(1)));
         var touching = histories.Where(h => h.Terms.From < end && !(h.Terms.To <= start)).ToArray();
-        if (touching.Length == 0)
-        {
-            return overrides.Length == 0 ? null : IntervalOverride.Apply(IntervalDay.Missing(overrides[0].IntervalMinutes), overrides);
-        }
-
-        var interval = IntervalStep.CommonInterval(touching.Select(h => registers[h.Terms.Register].IntervalOn(day)));
-        return IntervalOverride.Apply(IntervalStep.Compute(day, interval, touching, begins, ends), overrides);
+        return touching.Length == 0
+            ? null
+            : IntervalStep.Compute(day, IntervalStep.CommonInterval(touching.Select(h => registers[h.Terms.Register].IntervalOn(day))), touching, begins, ends);
     }
+
+    private static IntervalDay? Expected(IntervalDay? measured, IntervalOverride[] overrides) =>
+        measured is null && overrides.Length == 0 ? null : IntervalOverride.Apply(measured ?? IntervalDay.Missing(overrides[0].IntervalMinutes), overrides);
 
     private static IEnumerable<LocalDate> Days(RegisterHistory history)
     {

@@ -28,10 +28,10 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
     public async Task<List<(ChannelId Channel, LocalDate Day)>> DifferencesAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken) =>
         [.. (await CompareAsync(computed, cancellationToken)).Fresh.Select(d => (d.Channel, d.Day))];
 
-    private async Task<(List<StoredDay> Fresh, List<(StoredDay Old, IntervalDay New)> Superseded)> CompareAsync(IReadOnlyList<ComputedDay> computed, CancellationToken cancellationToken)
+    private async Task<(List<StoredDay> Fresh, List<(StoredDay Old, IntervalDay New)> Superseded)> CompareAsync(IReadOnlyList<ComputedDay> changed, CancellationToken cancellationToken)
     {
+        var (computed, overrides) = await LaidOverrides.ReadAsync(connection, changed, now, cancellationToken);
         var keys = (Channels: computed.Select(c => c.Channel.Value).ToArray(), Days: computed.Select(c => c.Day).ToArray());
-        var overrides = await ReadOverridesAsync(connection, keys.Channels, keys.Days, cancellationToken);
         var stored = await ReadStoredAsync(keys.Channels, keys.Days, cancellationToken);
         var fresh = new List<StoredDay>();
         var superseded = new List<(StoredDay Old, IntervalDay New)>();
@@ -57,20 +57,6 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
         }
 
         return (fresh, superseded);
-    }
-
-    /// <summary>Overrides of days, in the order in which they were made.</summary>
-    public static async Task<ILookup<(ChannelId, LocalDate), IntervalOverride>> ReadOverridesAsync(
-        NpgsqlConnection connection, Guid[] channels, LocalDate[] days, CancellationToken cancellationToken)
-    {
-        var rows = await connection.QueryAsync("""
-            SELECT o.channel_id, o.day, o.interval_minutes, o.first_slot, o.quantities, o.quality
-            FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day)
-            JOIN interval_override o ON o.channel_id = w.channel_id AND o.day = w.day
-            ORDER BY o.created_at, o.override_id
-            """, r => (Key: (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), Override: new IntervalOverride(
-                r.GetInt16(2), r.GetInt16(3), [.. r.GetFieldValue<long[]>(4)], (IntervalQuality)r.GetInt16(5))), cancellationToken, channels, days);
-        return rows.ToLookup(r => r.Key, r => r.Override);
     }
 
     // Where nothing was known and nothing is, there is no row.

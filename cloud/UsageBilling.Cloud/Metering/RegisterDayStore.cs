@@ -141,6 +141,10 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
     /// <summary>True when something was read on a day that is loaded.</summary>
     public bool HasPoints(RegisterId register, LocalDate day) => _days[(register, day)] is not null || _reads[(register, day)] is not null || _corrections.ContainsKey((register, day));
 
+    /// <summary>The register's days [first, last] that are loaded and have readings.</summary>
+    public IEnumerable<RegisterDay> Blocks(RegisterId register, LocalDate first, LocalDate last) =>
+        _days.Where(d => d.Key.Register == register && d.Key.Day >= first && d.Key.Day <= last).Select(d => d.Value).OfType<RegisterDay>();
+
     /// <summary>Points of the loaded days [first, last], in order.</summary>
     public List<RegisterPoint> Points(RegisterId register, LocalDate first, LocalDate last, IEnumerable<LocalDate> besides)
     {

@@ -14,6 +14,9 @@ namespace UsageBilling.Edge.Uplink;
 /// <summary>An answer of the cloud as it came in; correlation data only for replies to position requests.</summary>
 internal sealed record Incoming(Ack Ack, byte[]? Correlation);
 
+/// <summary>The cloud asks for kept batches once more.</summary>
+internal sealed record ReplayOrder(ReplayRequest Request, byte[] Correlation);
+
 /// <summary>
 /// One MQTT 5 connection: every packet has a time limit, and what fails ends the connection. Answers wait in a bounded queue;
 /// a lost one is repeated by the cloud.
@@ -23,6 +26,7 @@ internal sealed class BrokerConnection : IAsyncDisposable
     private const int MostAnswersWaiting = 1024;
     private readonly IMqttClient _client = new MqttClientFactory().CreateMqttClient();
     private readonly Channel<Incoming> _answers = Channel.CreateBounded<Incoming>(new BoundedChannelOptions(MostAnswersWaiting) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Channel<ReplayOrder> _replays = Channel.CreateBounded<ReplayOrder>(new BoundedChannelOptions(16) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _ended = new();
     private readonly UplinkOptions _options;
     private readonly Action _wake;
@@ -48,6 +52,9 @@ internal sealed class BrokerConnection : IAsyncDisposable
 
     public bool TryTakeAnswer(out Incoming answer) => _answers.Reader.TryRead(out answer!);
 
+    /// <summary>The next order to replay. Orders beyond what waits are dropped: the cloud asks again.</summary>
+    public bool TryTakeReplay(out ReplayOrder order) => _replays.Reader.TryRead(out order!);
+
     public async Task Open(CancellationToken cancellationToken)
     {
         using var limit = Limit(cancellationToken);
@@ -63,9 +70,11 @@ internal sealed class BrokerConnection : IAsyncDisposable
             new MqttClientSubscribeOptionsBuilder()
                 .WithTopicFilter(Topics.Ack(_options.Gateway), MqttQualityOfServiceLevel.AtLeastOnce)
                 .WithTopicFilter(Topics.PositionReply(_options.Gateway), MqttQualityOfServiceLevel.AtLeastOnce)
+                .WithTopicFilter(Topics.Replay(_options.Gateway), MqttQualityOfServiceLevel.AtLeastOnce)
                 .Build(),
             limit.Token);
-        if (subscribed.Items.FirstOrDefault(i => (int)i.ResultCode > 2) is { } refused)
+        // A broker whose access list is older knows nothing of replays; readings travel all the same.
+        if (subscribed.Items.FirstOrDefault(i => (int)i.ResultCode > 2 && i.TopicFilter.Topic != Topics.Replay(_options.Gateway)) is { } refused)
         {
             throw new IOException($"the broker refused the subscription to {refused.TopicFilter.Topic}: {refused.ResultCode}");
         }
@@ -95,6 +104,15 @@ internal sealed class BrokerConnection : IAsyncDisposable
             .WithPayload(request.ToByteArray())
             .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
             .WithResponseTopic(Topics.PositionReply(_options.Gateway))
+            .WithCorrelationData(correlation)
+            .Build(),
+        cancellationToken);
+
+    public Task SendReplayReply(ReplayReply reply, byte[] correlation, CancellationToken cancellationToken) => Publish(
+        new MqttApplicationMessageBuilder()
+            .WithTopic(Topics.ReplayReply(_options.Gateway))
+            .WithPayload(reply.ToByteArray())
+            .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
             .WithCorrelationData(correlation)
             .Build(),
         cancellationToken);
@@ -155,6 +173,13 @@ internal sealed class BrokerConnection : IAsyncDisposable
     {
         try
         {
+            if (message.ApplicationMessage.Topic == Topics.Replay(_options.Gateway))
+            {
+                _replays.Writer.TryWrite(new ReplayOrder(ReplayRequest.Parser.ParseFrom(message.ApplicationMessage.Payload), message.ApplicationMessage.CorrelationData ?? []));
+                _wake();
+                return Task.CompletedTask;
+            }
+
             var ack = Ack.Parser.ParseFrom(message.ApplicationMessage.Payload);
             var isReply = message.ApplicationMessage.Topic == Topics.PositionReply(_options.Gateway);
             _answers.Writer.TryWrite(new Incoming(ack, isReply ? message.ApplicationMessage.CorrelationData ?? [] : null));

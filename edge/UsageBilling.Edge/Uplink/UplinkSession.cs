@@ -23,6 +23,7 @@ internal sealed class UplinkSession(
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
+    private const int AtOnce = 8;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan DrainTick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan BetweenNewStreams = TimeSpan.FromMinutes(1);
@@ -42,6 +43,7 @@ internal sealed class UplinkSession(
     private (long Sealed, long Acknowledged, long Unsealed) _toldPosition;
     private TimeSpan? _signedAgainAt;
     private TimeSpan? _newStreamAt;
+    private Replay? _replay;
 
     private TimeSpan Now => time.GetElapsedTime(_started);
 
@@ -105,6 +107,7 @@ internal sealed class UplinkSession(
             await SendDue(cancellationToken);
             await Fill(cancellationToken);
             OfferRoom();
+            await Replay(cancellationToken);
         }
 
         if (live.Take() is { } values)
@@ -290,6 +293,47 @@ internal sealed class UplinkSession(
         Track(_broker.SendBatch(batch, cancellationToken));
     }
 
+    /// <summary>
+    /// Sends kept batches once more because the cloud asked, a few at a time beside what is live. They are not in the window: what is acknowledged is not waited for again.
+    /// </summary>
+    private async Task Replay(CancellationToken cancellationToken)
+    {
+        if (_replay is null && _broker.TryTakeReplay(out var order))
+        {
+            _replay = new Replay(order.Request, order.Correlation);
+            Log.ReplayAsked(logger, (long)order.Request.From, (long)order.Request.Through);
+        }
+
+        if (_replay is not { } replay)
+        {
+            return;
+        }
+
+        var position = buffer.Position;
+        var foreign = BatchCodec.Uuid(replay.Request.Stream) != position.Stream;
+        var through = Math.Min((long)Math.Min(replay.Request.Through, long.MaxValue), position.SealedThrough);
+        var kept = foreign || replay.Next > through ? [] : await buffer.Read(replay.Next, AtOnce, cancellationToken);
+        foreach (var batch in kept.Where(b => b.Sequence <= through && b.IsIntact))
+        {
+            await _broker.SendBatch(batch, cancellationToken);
+            replay.Sent++;
+        }
+
+        replay.Next = kept.Count == 0 ? long.MaxValue : kept[^1].Sequence + 1;
+        if (replay.Next > through)
+        {
+            var reply = new ReplayReply
+            {
+                Stream = replay.Request.Stream,
+                Sent = (ulong)replay.Sent,
+                OldestKept = (ulong)await buffer.OldestKept(cancellationToken),
+                Reason = foreign ? $"the open stream is {position.Stream}" : replay.Sent == 0 ? "none of these batches is kept any more" : "",
+            };
+            _replay = null;
+            Track(_broker.SendReplayReply(reply, replay.Correlation, cancellationToken));
+        }
+    }
+
     /// <summary>The next cycle may be sealed as it is stored: always when nothing waits before it, now and then when a backlog does.</summary>
     private void OfferRoom()
     {
@@ -313,6 +357,11 @@ internal sealed class UplinkSession(
         {
             // A limited drain earns its next batch meanwhile.
             wait = DrainTick;
+        }
+
+        if (_replay is not null)
+        {
+            return;
         }
 
         if (wait <= TimeSpan.Zero || _wake.Reader.TryRead(out _))
@@ -342,4 +391,16 @@ internal sealed class UplinkSession(
     }
 
     private void Wake() => _wake.Writer.TryWrite(true);
+}
+
+/// <summary>A replay under way.</summary>
+internal sealed class Replay(ReplayRequest request, byte[] correlation)
+{
+    public ReplayRequest Request { get; } = request;
+
+    public byte[] Correlation { get; } = correlation;
+
+    public long Next { get; set; } = (long)Math.Clamp(request.From, 1UL, long.MaxValue);
+
+    public long Sent { get; set; }
 }

@@ -85,6 +85,12 @@ internal sealed class ScriptedCloud : IAsyncDisposable
     public async Task<string?> RetainedStatus() =>
         (await _server.GetRetainedMessageAsync(Topics.Status(_gateway))) is { } message ? System.Text.Encoding.UTF8.GetString(System.Buffers.BuffersExtensions.ToArray(message.Payload)) : null;
 
+    /// <summary>How many answers to replay requests a test has looked at.</summary>
+    public int RepliesRead { get; set; }
+
+    /// <summary>Asks for batches again.</summary>
+    public Task Ask(ReplayRequest request, byte[] correlation) => Send(Topics.Replay(_gateway), request, correlation);
+
     public Task Say(Ack ack) => Send(Topics.Ack(_gateway), ack, null);
 
     public static Ack Committed(CloudStream stream) => new()
@@ -176,9 +182,9 @@ internal sealed class ScriptedCloud : IAsyncDisposable
         return BatchSignature.Verify(signed, key);
     }
 
-    private Task Send(string topic, Ack ack, byte[]? correlation)
+    private Task Send(string topic, IMessage body, byte[]? correlation)
     {
-        var message = new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(ack.ToByteArray()).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce);
+        var message = new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(body.ToByteArray()).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce);
         if (correlation is not null)
         {
             message.WithCorrelationData(correlation);

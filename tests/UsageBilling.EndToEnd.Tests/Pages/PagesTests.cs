@@ -37,6 +37,7 @@ public sealed class PagesTests
         await ConsumptionAsync(page);
         await AnalyticsAsync(page);
         await ImportsAsync(page, road, token);
+        await ExceptionsAsync(page);
         var number = await BillsAsync(page);
         await InvoiceAsync(page, number);
         await SearchAsync(page, number);
@@ -152,6 +153,16 @@ public sealed class PagesTests
         await Expect(page.GetByText("There is no cost: service point boatyard has no contract on this day.")).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Alerts" }).ClickAsync();
         await Expect(page.GetByText("No alert yet")).ToBeVisibleAsync();
+    }
+
+    private static async Task ExceptionsAsync(IPage page)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = "Exceptions" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Exceptions" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Open by rule" })).ToBeVisibleAsync();
+        await page.GetByLabel("Site").FillAsync("no-such-site");
+        await page.GetByLabel("Site").BlurAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "No such finding" })).ToBeVisibleAsync();
     }
 
     // Rates and issues the month; a bill that is held for want of an earlier one, or because a month is short, is released first.

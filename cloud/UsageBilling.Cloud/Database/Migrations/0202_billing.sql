@@ -55,6 +55,7 @@ CREATE TABLE bill (
 CREATE INDEX bill_worklist ON bill (state, account_id) WHERE state IN ('draft', 'held', 'approved', 'frozen');
 CREATE INDEX bill_to_cancel ON bill (account_id) WHERE state = 'issued' AND cancel_reason IS NOT NULL;
 CREATE INDEX bill_period ON bill (period_start, account_id);
+CREATE INDEX bill_point ON bill (service_point_id, period_start DESC);
 
 CREATE TABLE bill_issue (
   account_id        text NOT NULL,

@@ -1,0 +1,238 @@
+using System.Collections.Immutable;
+using NodaTime;
+using Npgsql;
+using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Estimation;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Protocols;
+using Gap = UsageBilling.Metering.Estimation.Gap;
+
+namespace UsageBilling.Cloud.Validation;
+
+/// <summary>What became of a decision.</summary>
+public enum FindingOutcome
+{
+    /// <summary>Done.</summary>
+    Done,
+
+    /// <summary>There is no such finding.</summary>
+    NotFound,
+
+    /// <summary>It changed since it was read.</summary>
+    Changed,
+
+    /// <summary>Not in its state, or nothing to do it with: the text says why.</summary>
+    NotPossible,
+}
+
+/// <summary>An outcome with what there is to say about it.</summary>
+public sealed record FindingResult(FindingOutcome Outcome, string Detail);
+
+/// <summary>Quantities that a person sets on a channel's local day.</summary>
+/// <param name="FirstSlot">Slot of the local day, from 0.</param>
+/// <param name="Quantities">One a slot, in the channel's unit.</param>
+public sealed record IntervalEdit(int FirstSlot, IReadOnlyList<long> Quantities);
+
+/// <summary>What people decide about findings. Each decision has a reason, is audited, and leaves an event; estimates and edits recompute their days and are validated again.</summary>
+internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleSets, TimeProvider time)
+{
+    /// <summary>The data is right as it is.</summary>
+    public Task<FindingResult> AcceptAsync(FindingKey key, string actor, string reason, int? revision, CancellationToken cancellationToken) =>
+        DecideAsync(key, actor, "accept-finding", "accepted", reason, revision, (_, _, _) => Task.FromResult<string?>(null), cancellationToken);
+
+    /// <summary>Fills the finding's slots by the first method that can, or by one chosen.</summary>
+    public Task<FindingResult> EstimateAsync(FindingKey key, string actor, string reason, int? revision, EstimationMethod? method, CancellationToken cancellationToken) =>
+        DecideAsync(key, actor, "estimate-finding", "estimated", reason, revision, (connection, finding, now) => EstimateAsync(connection, finding, actor, reason, method, now, cancellationToken), cancellationToken);
+
+    /// <summary>Sets quantities by hand on the finding's day.</summary>
+    public Task<FindingResult> EditAsync(FindingKey key, string actor, string reason, int? revision, IntervalEdit edit, CancellationToken cancellationToken) =>
+        DecideAsync(
+            key, actor, "edit-finding", "edited", reason, revision,
+            (connection, finding, now) => EditAsync(connection, new ChannelId(finding.Channel), finding.Day, actor, reason, edit, now, cancellationToken), cancellationToken);
+
+    /// <summary>Sets quantities by hand on any day of a channel, finding or not. Null: done; otherwise why not.</summary>
+    public async Task<string?> EditDayAsync(ChannelId channel, LocalDate day, string actor, string reason, IntervalEdit edit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var problem = await EditAsync(connection, channel, day, actor, reason, edit, time.Now(), cancellationToken);
+        if (problem is null)
+        {
+            await transaction.CommitAsync(cancellationToken);
+        }
+
+        return problem;
+    }
+
+    /// <summary>Takes an override back.</summary>
+    public async Task<bool> WithdrawAsync(ChannelId channel, Guid id, string actor, string reason, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var done = await IntervalOverrides.WithdrawAsync(connection, channel, id, actor, reason, time.Now(), cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return done;
+    }
+
+    private async Task<FindingResult> DecideAsync(
+        FindingKey key, string actor, string action, string state, string reason, int? revision, Func<NpgsqlConnection, FindingRow, Instant, Task<string?>> act, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+
+        // The channel's lock first, as everywhere; then nobody validates the day meanwhile.
+        await MeasuredLayer.LockAsync(connection, [new ChannelId(key.Channel)], cancellationToken);
+        if (await FindingWorklist.FindAsync(connection, key, "FOR UPDATE", cancellationToken) is not { } finding)
+        {
+            return new FindingResult(FindingOutcome.NotFound, $"there is no finding {key.Rule} of channel {key.Channel} on {key.Day:uuuu-MM-dd}");
+        }
+
+        if (revision is { } seen && seen != finding.Revision)
+        {
+            return new FindingResult(FindingOutcome.Changed, "the finding has changed since; read it again");
+        }
+
+        if (finding.State == "closed" || finding.State == state)
+        {
+            return new FindingResult(FindingOutcome.NotPossible, $"the finding is {finding.State} already");
+        }
+
+        var now = time.Now();
+        if (await act(connection, finding, now) is { } problem)
+        {
+            return new FindingResult(FindingOutcome.NotPossible, problem);
+        }
+
+        await connection.RunAsync("""
+            UPDATE finding SET state = $4, changed_at = $5, revision = revision + 1, decided_by = $6, decided_at = $5, reason = $7 WHERE channel_id = $1 AND local_day = $2 AND rule = $3
+            """, cancellationToken, key.Channel, key.Day, key.Rule, state, now, actor, reason);
+        await FindingStore.AddEventsAsync(connection, now, actor, [(new ChannelId(key.Channel), key.Day, key.Rule, finding.Revision + 1, state, finding.Verdict, finding.Words, reason)], cancellationToken);
+        await AuditLog.WriteAsync(
+            connection, now, [new AuditEntry(actor, action, $"finding/{key.Channel}/{key.Day:uuuu-MM-dd}/{key.Rule}", new { state = finding.State, words = finding.Words }, new { state }, reason)], cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return new FindingResult(FindingOutcome.Done, $"{state}");
+    }
+
+    private async Task<string?> EstimateAsync(
+        NpgsqlConnection connection, FindingRow finding, string actor, string reason, EstimationMethod? method, Instant now, CancellationToken cancellationToken)
+    {
+        var channel = new ChannelId(finding.Channel);
+        var terms = (await MeasuredLayer.ReadTermsAsync(connection, [channel], cancellationToken))[channel];
+        if (terms.Feed == ChannelFeed.Virtual)
+        {
+            return "a virtual channel is computed from others: estimate those";
+        }
+
+        if (finding.Slots.Count == 0)
+        {
+            return "the finding names no intervals to estimate: edit the day, or accept it";
+        }
+
+        var rules = await ruleSets.CurrentAsync(connection, cancellationToken);
+        var window = await ChannelWindow.ReadAsync(connection, channel, terms, rules, finding.Day, finding.Day, now, cancellationToken);
+        var doubtful = (await FindingStore.DoubtfulDaysAsync(connection, channel, finding.Day.PlusDays(-70), finding.Day.PlusDays(70), cancellationToken)).ToHashSet();
+        doubtful.Add(finding.Day);
+        if (window.ForEstimation(doubtful) is not { } source)
+        {
+            return "nothing of the channel is known";
+        }
+
+        // What an estimate stands on is what was measured, whatever is laid over it now.
+        var span = LocalDay.Of(finding.Day, window.Zone);
+        var days = UtcDays(span).ToArray();
+        var measured = await MeasuredProfileAsync(connection, channel, terms, source.Profile, days, now, cancellationToken);
+        var offset = (int)((span.Start - source.Profile.Start).TotalMinutes / source.Profile.IntervalMinutes);
+        var estimates = new List<Estimate>();
+        foreach (var range in finding.Slots)
+        {
+            var gap = Gap.Of(measured, offset + range.First, range.Count, advanceKnown: !HasMissing(measured, offset + range.First, range.Count));
+            var filled = method is { } chosen ? Estimator.FillBy(chosen, gap, source, window.Class.Estimation) : Estimator.Fill(gap, source, window.Class.Estimation);
+            if (filled is null)
+            {
+                return $"no method has what it needs for slots {range.First} to {range.End - 1}: choose another, edit, or wait for data";
+            }
+
+            estimates.Add(filled);
+        }
+
+        var validation = new DayValidation(connection, rules, now);
+        await IntervalOverrides.AddAsync(connection, [.. estimates.Select(e => validation.Override(window, e, measured, actor, reason))], now, cancellationToken);
+        return null;
+    }
+
+    private static async Task<LoadProfile> MeasuredProfileAsync(
+        NpgsqlConnection connection, ChannelId channel, ChannelTerms terms, LoadProfile final, LocalDate[] days, Instant now, CancellationToken cancellationToken)
+    {
+        var measured = await ValidationEvidence.ReadMeasuredAsync(connection, channel, terms.Feed, days, now, cancellationToken);
+        var (quantities, qualities) = (final.Quantities.ToArray(), final.Qualities.ToArray());
+        foreach (var day in days)
+        {
+            var intervals = measured.TryGetValue(day, out var known) ? known : IntervalDay.Missing(final.IntervalMinutes);
+            var at = (int)((UtcDay.StartOf(day) - final.Start).TotalMinutes / final.IntervalMinutes);
+            if (intervals.IntervalMinutes == final.IntervalMinutes && at >= 0 && at + intervals.Slots <= quantities.Length)
+            {
+                intervals.Quantities.CopyTo(quantities.AsSpan(at));
+                intervals.Qualities.CopyTo(qualities.AsSpan(at));
+            }
+        }
+
+        return new LoadProfile(final.Measurand, final.Exponent, final.Start, final.IntervalMinutes, quantities, qualities);
+    }
+
+    private async Task<string?> EditAsync(
+        NpgsqlConnection connection, ChannelId channel, LocalDate day, string actor, string reason, IntervalEdit edit, Instant now, CancellationToken cancellationToken)
+    {
+        var terms = await MeasuredLayer.LockAsync(connection, [channel], cancellationToken);
+        if (!terms.TryGetValue(channel, out var of))
+        {
+            return $"there is no channel {channel}";
+        }
+
+        if (of.Feed == ChannelFeed.Virtual)
+        {
+            return "a virtual channel is computed from others: edit those";
+        }
+
+        var span = LocalDay.Of(day, DateTimeZoneProviders.Tzdb[of.Zone]);
+        var known = await ValidationEvidence.ReadDaysAsync(connection, channel, UtcDay.Of(span.Start), UtcDay.Of(span.End), cancellationToken);
+        var minutes = known.Count > 0 ? known.First().Value.IntervalMinutes : 15;
+        var slots = (int)(span.Duration.TotalMinutes / minutes);
+        if (edit.Quantities.Count == 0 || edit.FirstSlot < 0 || edit.FirstSlot + edit.Quantities.Count > slots)
+        {
+            return $"{day:uuuu-MM-dd} has {slots} slots of {minutes} minutes: firstSlot and quantities must lie within them";
+        }
+
+        if (edit.Quantities.Any(q => q < 0))
+        {
+            return "a quantity is not negative: energy that flows the other way belongs to the export channel";
+        }
+
+        var parts = new List<EstimatePart>();
+        for (var i = 0; i < edit.Quantities.Count;)
+        {
+            var at = span.Start + Duration.FromMinutes((long)minutes * (edit.FirstSlot + i));
+            var utcDay = UtcDay.Of(at);
+            var slot = (int)((at - UtcDay.StartOf(utcDay)).TotalMinutes / minutes);
+            var count = Math.Min(IntervalDay.SlotsOf(minutes) - slot, edit.Quantities.Count - i);
+            parts.Add(new EstimatePart(utcDay, new IntervalOverride(minutes, slot, [.. edit.Quantities.Skip(i).Take(count)], IntervalQuality.Edited)));
+            i += count;
+        }
+
+        var rules = await ruleSets.CurrentAsync(connection, cancellationToken);
+        await IntervalOverrides.AddAsync(
+            connection, [new NewOverride(channel, Guid.CreateVersion7(now.ToDateTimeOffset()), [.. parts], "edit", rules.Version, actor, reason)], now, cancellationToken);
+        return null;
+    }
+
+    private static bool HasMissing(LoadProfile profile, int first, int count) => profile.Qualities.Span.Slice(first, count).Contains((byte)IntervalQuality.Missing);
+
+    private static IEnumerable<LocalDate> UtcDays(Interval span)
+    {
+        for (var day = UtcDay.Of(span.Start); UtcDay.StartOf(day) < span.End; day = day.PlusDays(1))
+        {
+            yield return day;
+        }
+    }
+}

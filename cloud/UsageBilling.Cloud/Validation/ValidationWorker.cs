@@ -1,0 +1,40 @@
+using NodaTime;
+using Npgsql;
+
+namespace UsageBilling.Cloud.Validation;
+
+/// <summary>Validates and estimates what is due, and once an hour what nobody sent.</summary>
+internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILogger<ValidationWorker> log) : BackgroundService
+{
+    private const int AtOnce = 400;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+    private static readonly Duration BetweenSweeps = Duration.FromHours(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var nextSweep = time.Now();
+        using var timer = new PeriodicTimer(Pause, time);
+        do
+        {
+            try
+            {
+                while (await run.TakeDueAsync(AtOnce, stoppingToken) is not null)
+                {
+                }
+
+                if (time.Now() >= nextSweep)
+                {
+                    var done = await run.SweepAsync(stoppingToken);
+                    nextSweep = time.Now() + BetweenSweeps;
+                    log.ValidationSwept(done.Channels, done.Days, done.Estimates);
+                }
+            }
+            catch (Exception e) when (e is NpgsqlException or InvalidOperationException or TimeoutException)
+            {
+                // What was due still is: the days are deleted in the transaction that validated them.
+                log.ValidationFailed(e);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+}
