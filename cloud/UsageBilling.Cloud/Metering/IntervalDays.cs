@@ -49,6 +49,14 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
                 continue;
             }
 
+            if (fromBytes && old is not null && (old.Hash.AsSpan().SequenceEqual(hash.AsSpan()) || old.Intervals.Hash().AsSpan().SequenceEqual(hash.AsSpan())))
+            {
+                // Intervals and hash disagree and one of them is right: nobody computed this, the row was damaged. It is put right as the version that it is,
+                // so that history and bills never name the damage.
+                fresh.Add(old with { Intervals = final, Hash = hash });
+                continue;
+            }
+
             fresh.Add(new StoredDay(channel, day, final, (old?.Version ?? 0) + 1, old?.PinnedVersion, hash, now));
             if (old is not null && (UtcDay.StartOf(day.PlusDays(1)) <= now || old.PinnedVersion == old.Version))
             {

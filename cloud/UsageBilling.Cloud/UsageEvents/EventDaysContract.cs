@@ -19,10 +19,18 @@ public static class EventDays
         return failures.Count == 0 ? computed : throw new OverflowException(failures[0].Reason);
     }
 
-    /// <summary>The UTC days that events of channels speak of; for replay and verification.</summary>
+    /// <summary>The UTC days that events of channels speak of, and those that ended without any and count as zero; for replay and verification.</summary>
     public static async Task<List<(ChannelId Channel, LocalDate Day)>> ReadDaysAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("SELECT DISTINCT channel_id, (event_at AT TIME ZONE 'UTC')::date FROM usage_event WHERE channel_id = ANY($1)", connection)
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT channel_id, (event_at AT TIME ZONE 'UTC')::date FROM usage_event WHERE channel_id = ANY($1)
+            UNION SELECT c.channel_id, d::date FROM usage_channel c
+              JOIN usage_definition u ON u.event_type = c.event_type AND u.where_nothing = 'zero',
+              LATERAL generate_series(u.from_day, c.closed_through, interval '1 day') AS d
+              WHERE c.channel_id = ANY($1)
+            """,
+            connection)
         {
             Parameters = { new() { Value = channels.Select(c => c.Value).ToArray() } },
         };

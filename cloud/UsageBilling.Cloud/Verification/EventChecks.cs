@@ -70,6 +70,20 @@ internal sealed class EventChecks(Verification report, NpgsqlConnection connecti
             report.Differs("event-day", $"{channel} {day:uuuu-MM-dd}", "there are events and no intervals");
         }
 
+        foreach (var (channel, day) in await connection.RowsAsync(
+            """
+            SELECT c.channel_id, d::date FROM usage_channel c
+            JOIN usage_definition u ON u.event_type = c.event_type AND u.where_nothing = 'zero',
+            LATERAL generate_series(greatest(u.from_day, (SELECT floor_day FROM retention)), c.closed_through, interval '1 day') AS d
+            WHERE NOT EXISTS (SELECT FROM interval_day i WHERE i.channel_id = c.channel_id AND i.day = d::date)
+              AND NOT EXISTS (SELECT FROM usage_day_due w WHERE w.channel_id = c.channel_id AND w.day = d::date)
+              AND NOT EXISTS (SELECT FROM usage_event e WHERE e.channel_id = c.channel_id AND e.event_at >= d::date::timestamp AT TIME ZONE 'UTC' AND e.event_at < (d::date + 1)::timestamp AT TIME ZONE 'UTC')
+            """,
+            r => (r.GetGuid(0), r.GetFieldValue<LocalDate>(1)), cancellationToken))
+        {
+            report.Differs("event-day", $"{channel} {day:uuuu-MM-dd}", "the day ended without events, which counts as zero, and there are no intervals");
+        }
+
         foreach (var (channel, day, error) in await connection.RowsAsync(
             "SELECT channel_id, day, error FROM usage_day_due", r => (r.GetGuid(0), r.GetFieldValue<LocalDate>(1), r.TextOrNull(2)), cancellationToken))
         {

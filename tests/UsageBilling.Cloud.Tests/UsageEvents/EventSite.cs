@@ -36,6 +36,15 @@ internal sealed class EventSite : IAsyncDisposable
     /// <summary>Where the days stop being open: the time of the upkeep that tests run themselves.</summary>
     public EventDayUpkeep Upkeep => new(Database, Billing.Metering.Time);
 
+    /// <summary>Runs what the service's own role may not, as somebody with the database in his hands.</summary>
+    public async Task<int> AdminAsync(string sql)
+    {
+        await using var admin = new NpgsqlConnection(database.Postgres.AdminConnectionString);
+        await admin.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, admin);
+        return await command.ExecuteNonQueryAsync();
+    }
+
     public static async Task<EventSite> CreateAsync()
     {
         var site = new EventSite();
