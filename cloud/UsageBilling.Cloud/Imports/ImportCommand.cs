@@ -79,6 +79,10 @@ internal static class ImportCommand
             Console.WriteLine(record.State == "rejected"
                 ? $"Kept as rejected import {record.Id}."
                 : $"Import {record.Id}: {record.DaysDelivered} days and totals delivered, {record.DaysAdded} of them new, {record.DaysParked} older than what is kept and parked.");
+            if (record.DaysParked > 0)
+            {
+                await Console.Error.WriteLineAsync("usage-cloud retention --years N keeps more years before this one, and takes up what is parked.");
+            }
         }
 
         return record.State == "rejected" ? ExitCodes.BadInput : ExitCodes.Ok;
