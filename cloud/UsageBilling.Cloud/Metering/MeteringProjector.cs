@@ -13,7 +13,7 @@ namespace UsageBilling.Cloud.Metering;
 internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal committed, TimeProvider time, ILogger<MeteringProjector> log) : BackgroundService
 {
     private const int MostStreams = 1_000;
-    private const int MostBatches = 2_000;
+    private const int MostBatches = 4_000;
     private const int MostParked = 500;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(2);

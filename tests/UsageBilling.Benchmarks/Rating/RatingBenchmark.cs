@@ -79,7 +79,7 @@ internal static class RatingBenchmark
         void Say(FormattableString text) => report.AppendLine(text.ToString(CultureInfo.InvariantCulture));
         Say($"Rating benchmark");
         Say($"machine: {Cpu()}, {Environment.ProcessorCount} cores, {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.OSArchitecture}");
-        Say($"tariff: standing charge, 3 time-of-use periods × 3 shared tiers, monthly demand peak, VAT; {quantities.Length} quarter-hours; best of {Rounds} short rounds, other work on the machine");
+        Say($"tariff: standing charge, 3 time-of-use periods × 3 shared tiers, monthly demand peak, VAT; {quantities.Length} quarter-hours; best of {Rounds} short rounds, load average {Machine.Load()}");
         Say($"");
         Say($"{"what",-58} {"µs",10} {"ratio",8}  bar");
         Say($"{"plain sum of the year's array",-58} {sumYear,10:0.00} {1,8:0.00}  floor");
