@@ -15,6 +15,7 @@ namespace UsageBilling.Cloud.Gateways;
 /// <param name="Streams">Its streams, newest first.</param>
 /// <param name="Parked">What waits, and why.</param>
 /// <param name="Refusals">What was refused, and why.</param>
+/// <param name="Replays">What it was asked to send again, the latest first.</param>
 /// <param name="OpenKeys">Keys that are not closed.</param>
 public sealed record GatewayOverview(
     string Gateway,
@@ -25,6 +26,7 @@ public sealed record GatewayOverview(
     ImmutableArray<StreamOverview> Streams,
     ImmutableArray<ParkedOverview> Parked,
     ImmutableArray<RefusalOverview> Refusals,
+    ImmutableArray<ReplayOverview> Replays,
     int OpenKeys)
 {
     // Senders that are no gateway.
@@ -74,6 +76,7 @@ public sealed record GatewayOverview(
         [.. ingest.Streams[gateway]],
         [.. ingest.Parked[gateway]],
         [.. ingest.Refusals[gateway]],
+        [.. ingest.Replays[gateway]],
         keys);
 
     private static Instant? At(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<Instant>(column);

@@ -35,6 +35,7 @@ internal sealed class GatewayMessages(IngestQueue queue, NpgsqlDataSource source
         switch (kind)
         {
             case "commands/position":
+                await GatewayReplays.ListensAgainAsync(source, gateway, cancellation);
                 if (await PositionAsync(gateway, payload, cancellation) is { } position)
                 {
                     await broker.PublishAsync(Topics.PositionReply(gateway), position.ToByteArray(), message.CorrelationData, cancellation);

@@ -63,6 +63,14 @@ public sealed class GatewayReplays(NpgsqlDataSource database, TimeProvider time)
         return asked.Count;
     }
 
+    /// <summary>A gateway has just connected: what it was asked while it was away, it never heard.</summary>
+    internal static async Task ListensAgainAsync(NpgsqlDataSource database, string gateway, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("UPDATE gateway_replay SET sent_at = NULL WHERE gateway = $1 AND answered_at IS NULL AND sent_at IS NOT NULL");
+        command.Parameters.Add(new() { Value = gateway });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     /// <summary>A gateway says what it sent. Only its own requests are answered.</summary>
     internal static async Task AnsweredAsync(NpgsqlDataSource database, string gateway, byte[] payload, byte[]? correlation, Instant now, CancellationToken cancellationToken)
     {

@@ -13,10 +13,14 @@ public sealed record ParkedOverview(string Reason, long Batches, long Readings, 
 /// <summary>Messages that were refused, by reason.</summary>
 public sealed record RefusalOverview(string Reason, long Times, Instant LastAt, string LastDetail);
 
+/// <summary>A request to send batches again, and what the gateway answered.</summary>
+public sealed record ReplayOverview(
+    Guid Replay, Guid Stream, long From, long Through, string Actor, string Reason, Instant AskedAt, Instant? SentAt, Instant? AnsweredAt, int? Batches, string? Answer);
+
 /// <summary>How far every gateway's streams have come, what is parked and what was refused; senders that are no gateway stand under <c>?</c>.</summary>
-public sealed record IngestOverview(ILookup<string, StreamOverview> Streams, ILookup<string, ParkedOverview> Parked, ILookup<string, RefusalOverview> Refusals)
+public sealed record IngestOverview(ILookup<string, StreamOverview> Streams, ILookup<string, ParkedOverview> Parked, ILookup<string, RefusalOverview> Refusals, ILookup<string, ReplayOverview> Replays)
 {
-    /// <summary>Reads the overview: streams newest first, refusals latest first.</summary>
+    /// <summary>Reads the overview: streams newest first, refusals latest first, of the requests to send again the latest twenty of a gateway.</summary>
     public static async Task<IngestOverview> ReadAsync(NpgsqlConnection connection, CancellationToken cancellation) => new(
         await ReadRowsAsync(
             connection,
@@ -38,6 +42,16 @@ public sealed record IngestOverview(ILookup<string, StreamOverview> Streams, ILo
             connection,
             "SELECT gateway, reason, times, last_at, last_detail FROM refusal_count ORDER BY gateway, last_at DESC",
             r => new RefusalOverview(r.GetString(1), r.GetInt64(2), r.GetFieldValue<Instant>(3), r.GetString(4)),
+            cancellation),
+        await ReadRowsAsync(
+            connection,
+            """
+            SELECT gateway, replay_id, stream, from_sequence, through_sequence, actor, reason, asked_at, sent_at, answered_at, batches, answer
+            FROM (SELECT *, row_number() OVER (PARTITION BY gateway ORDER BY asked_at DESC, replay_id) AS place FROM gateway_replay) r WHERE place <= 20 ORDER BY gateway, place
+            """,
+            r => new ReplayOverview(
+                r.GetGuid(1), r.GetGuid(2), r.GetInt64(3), r.GetInt64(4), r.GetString(5), r.GetString(6), r.GetFieldValue<Instant>(7), At(r, 8), At(r, 9),
+                r.IsDBNull(10) ? null : r.GetInt32(10), r.IsDBNull(11) ? null : r.GetString(11)),
             cancellation));
 
     private static Instant? At(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetFieldValue<Instant>(column);

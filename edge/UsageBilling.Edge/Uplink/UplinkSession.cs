@@ -44,6 +44,7 @@ internal sealed class UplinkSession(
     private TimeSpan? _signedAgainAt;
     private TimeSpan? _newStreamAt;
     private Replay? _replay;
+    private (byte[] Correlation, ReplayReply Reply)? _replayed;
 
     private TimeSpan Now => time.GetElapsedTime(_started);
 
@@ -300,6 +301,13 @@ internal sealed class UplinkSession(
     {
         if (_replay is null && _broker.TryTakeReplay(out var order))
         {
+            if (_replayed is { } last && last.Correlation.AsSpan().SequenceEqual(order.Correlation))
+            {
+                // The cloud asks again until it is answered, and sending may take longer than it waits: once is enough.
+                Track(_broker.SendReplayReply(last.Reply, last.Correlation, cancellationToken));
+                return;
+            }
+
             _replay = new Replay(order.Request, order.Correlation);
             Log.ReplayAsked(logger, (long)order.Request.From, (long)order.Request.Through);
         }
@@ -329,7 +337,7 @@ internal sealed class UplinkSession(
                 OldestKept = (ulong)await buffer.OldestKept(cancellationToken),
                 Reason = foreign ? $"the open stream is {position.Stream}" : replay.Sent == 0 ? "none of these batches is kept any more" : "",
             };
-            _replay = null;
+            (_replay, _replayed) = (null, (replay.Correlation, reply));
             Track(_broker.SendReplayReply(reply, replay.Correlation, cancellationToken));
         }
     }

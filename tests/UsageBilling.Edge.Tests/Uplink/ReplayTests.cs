@@ -33,6 +33,27 @@ public sealed class ReplayTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_request_repeated_while_it_was_worked_on_is_answered_again_but_not_sent_again()
+    {
+        await using var gateway = new UplinkFixture(output);
+        await using var cloud = await gateway.Cloud();
+        await gateway.Connect(cloud);
+        await gateway.StoreAndSettle(cloud, 1);
+        await gateway.StoreAndSettle(cloud, 1);
+        var before = cloud.Arrivals.Count;
+        var request = new ReplayRequest { Stream = BatchCodec.Bytes(gateway.Buffer.Position.Stream), From = 1, Through = 2 };
+        await cloud.Ask(request, [1]);
+        await cloud.Ask(request, [1]);
+        Assert.Equal((2ul, 2ul), ((await Reply(cloud)).Reply.Sent, (await Reply(cloud)).Reply.Sent));
+        Assert.Equal(before + 2, cloud.Arrivals.Count);
+
+        // Another request is another matter.
+        await cloud.Ask(request, [2]);
+        Assert.Equal(2ul, (await Reply(cloud)).Reply.Sent);
+        Assert.Equal(before + 4, cloud.Arrivals.Count);
+    }
+
+    [Fact]
     public async Task Batches_that_are_not_kept_or_of_another_stream_are_answered_with_the_reason()
     {
         await using var gateway = new UplinkFixture(output);
