@@ -19,6 +19,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
     private readonly Dictionary<(ChannelId Channel, Instant StatedAt), List<StatedInterval>> _intervals = [];
     private readonly List<DeliveredTotal> _totals = [];
     private readonly List<ImportedMethod> _methods = [];
+    private readonly Dictionary<(ChannelId Channel, string Serial, string Unit), (Instant From, Instant To)> _meters = [];
     private int _held;
     private long _delivered;
     private long _parked;
@@ -32,6 +33,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
             {
                 case SourceRun run when survey.Standing(run) is { } standing && Target(run.Channel) is { } target:
                     Add(standing, target.Channel, target.Exponent);
+                    Note(target.Channel, run.Channel, run.MeterSerial, run.Start, run.At(run.Values.Length));
                     if (_held >= PieceIntervals && standing.At(standing.Values.Length).ToUnixTimeSeconds() % 3600 == 0)
                     {
                         await DeliverAsync(item.Line, progress, cancellationToken);
@@ -40,6 +42,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
                     break;
                 case SourceTotal { Flag.Quality: not IntervalQuality.Missing } total when Target(total.Channel) is { } target:
                     _totals.Add(new DeliveredTotal(target.Channel, total.From, total.To, Quantity(total.Channel, total.Quantity, target.Exponent), total.Flag.Quality, total.StatedAt ?? import.ReceivedAt));
+                    Note(target.Channel, total.Channel, total.MeterSerial, total.From, total.To);
                     if (_totals.Count >= 1000)
                     {
                         await DeliverAsync(item.Line, progress, cancellationToken);
@@ -83,6 +86,12 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
         }
     }
 
+    private void Note(ChannelId channel, SourceChannel source, string? serial, Instant from, Instant to)
+    {
+        var key = (channel, serial ?? string.Empty, source.Unit);
+        _meters[key] = _meters.TryGetValue(key, out var span) ? (Instant.Min(span.From, from), Instant.Max(span.To, to)) : (from, to);
+    }
+
     // NEM12 says S14 in two fields; the words of others are one.
     private static string MethodOf(SourceFlag flag) => flag.Code.Length == 1 ? flag.Code + flag.Method : flag.Method ?? flag.Code;
 
@@ -102,6 +111,8 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
         var ofDays = await ChannelDeliveries.DeliverAsync(connection, import.Id, days, now, cancellationToken);
         var ofTotals = await ChannelDeliveries.DeliverTotalsAsync(connection, import.Id, _totals, now, cancellationToken);
         await ImportedMethods.AddAsync(connection, import.Id, _methods, cancellationToken);
+        await ImportedMeters.AddAsync(
+            connection, import.Id, import.ReceivedAt, [.. _meters.Select(m => new ImportedMeter(m.Key.Channel, m.Value.From, m.Value.To, m.Key.Serial, m.Key.Unit))], cancellationToken);
         _delivered += ofDays.Statements + ofTotals.Statements;
         _parked += ofDays.Parked + ofTotals.Parked;
         await ImportStore.AdvanceAsync(connection, import.Id, _delivered, ofDays.Added + ofTotals.Added, _parked, now, cancellationToken);
@@ -109,6 +120,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
         _intervals.Clear();
         _totals.Clear();
         _methods.Clear();
+        _meters.Clear();
         _held = 0;
         progress?.Report(new ImportProgress(line, _delivered));
     }

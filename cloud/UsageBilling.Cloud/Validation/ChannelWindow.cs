@@ -22,6 +22,7 @@ internal sealed class ChannelWindow
     private readonly Instant _now;
     private IReadOnlyList<RegisterHistory> _histories = [];
     private IReadOnlyList<RegisterDay> _blocks = [];
+    private List<(Interval Span, DeviceFact Fact)> _facts = [];
 
     private ChannelWindow(NpgsqlConnection connection, ChannelId id, ChannelTerms terms, ChannelClass @class, RuleSet rules, LocalDate first, LocalDate last, SortedDictionary<LocalDate, IntervalDay> days, Instant now)
     {
@@ -70,6 +71,10 @@ internal sealed class ChannelWindow
         if (terms.Feed == ChannelFeed.Registers)
         {
             (window._histories, window._blocks) = await ValidationEvidence.ReadRegistersAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), now, cancellationToken);
+        }
+        else if (terms.Feed == ChannelFeed.Deliveries)
+        {
+            window._facts = await FactEvidence.OfImportsAsync(connection, id, LocalDay.Of(first, window.Zone).Start, LocalDay.Of(last, window.Zone).End, cancellationToken);
         }
 
         return window;
@@ -161,6 +166,7 @@ internal sealed class ChannelWindow
         var evidence = RegisterEvidence.Of(span, profile.IntervalMinutes, _histories, _blocks.Where(b => b.Start + Duration.FromDays(1) > span.Start && b.Start < span.End));
         return evidence with
         {
+            Facts = [.. evidence.Facts, .. _facts.Where(f => f.Span.Start < span.End && f.Span.End > span.Start).Select(f => f.Fact)],
             FirstExpected = SlotAt(span, profile, Life.Start),
             EndExpected = Life.End >= span.End ? null : SlotAt(span, profile, Life.End),
             LastValid = LastValid(span.Start),
@@ -186,9 +192,14 @@ internal sealed class ChannelWindow
                 : new Interval(feeding[0].From, feeding.Any(f => f.To is null) ? Instant.MaxValue : feeding.Max(f => f.To)!.Value);
         }
 
-        return days.Count == 0
+        // Days of files begin and end at local midnights, or anywhere: what a UTC day lacks before the first and after the last interval was never to come.
+        const byte Missing = (byte)IntervalQuality.Missing;
+        var known = days.Where(d => d.Value.Qualities.ContainsAnyExcept(Missing)).ToArray();
+        return known.Length == 0
             ? new Interval(NodaConstants.UnixEpoch, NodaConstants.UnixEpoch)
-            : new Interval(UtcDay.StartOf(days.Keys.First()), UtcDay.StartOf(days.Keys.Last().PlusDays(1)));
+            : new Interval(SlotStart(known[0], known[0].Value.Qualities.IndexOfAnyExcept(Missing)), SlotStart(known[^1], known[^1].Value.Qualities.LastIndexOfAnyExcept(Missing) + 1));
+
+        static Instant SlotStart(KeyValuePair<LocalDate, IntervalDay> day, int slot) => UtcDay.StartOf(day.Key) + Duration.FromMinutes((long)slot * day.Value.IntervalMinutes);
     }
 
     private long? LastValid(Instant before)

@@ -13,6 +13,7 @@ public sealed class Nem12Reader
     private readonly Dictionary<(string Nmi, string Suffix, string Unit, int Minutes), SourceChannel> _channels = [];
     private readonly List<SourceItem> _out = [];
     private SourceChannel? _channel;
+    private string? _serial;
     private Nem12Day? _day;
     private bool _header;
     private bool _ended;
@@ -141,6 +142,7 @@ public sealed class Nem12Reader
             Defect($"field 10, the next scheduled read date \"{Short(next)}\", is not yyyyMMdd; it is left aside");
         }
 
+        _serial = Field(fields, 6) is { Length: > 0 } serial ? serial : null;
         var key = (nmi, suffix, unit, minutes);
         if (!_channels.TryGetValue(key, out _channel))
         {
@@ -201,7 +203,7 @@ public sealed class Nem12Reader
         {
             _day = null;
             var (run, problem) = day.ToRun();
-            _out.Add(run is not null ? run : new SourceProblem(problem!.Value.Line, problem.Value.Reason, true));
+            _out.Add(run is not null ? run with { MeterSerial = _serial } : new SourceProblem(problem!.Value.Line, problem.Value.Reason, true));
             _out.AddRange(day.Defects);
         }
     }

@@ -114,7 +114,10 @@ public sealed class Nem13Reader
         // Both reads make the quantity: the worse one says how good it is.
         var worse = previous!.Value.Quality < current!.Value.Quality ? previous.Value : current.Value;
         var flag = new SourceFlag(0, 1, worse.Quality, worse.Letter, worse.Method);
-        _out.Add(new SourceTotal(_line, Channel(nmi, suffix, unit, direction), from, to, quantity, flag, stated.Length > 0 ? at : null));
+        _out.Add(new SourceTotal(_line, Channel(nmi, suffix, unit, direction), from, to, quantity, flag, stated.Length > 0 ? at : null)
+        {
+            MeterSerial = Field(fields, 6) is { Length: > 0 } serial ? serial : null,
+        });
     }
 
     private SourceChannel Channel(string nmi, string suffix, string unit, string direction)

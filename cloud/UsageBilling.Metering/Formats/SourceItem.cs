@@ -35,6 +35,9 @@ public sealed record SourceFlag(int First, int Count, IntervalQuality Quality, s
 /// <param name="StatedAt">When the source last changed this, where the file says so.</param>
 public sealed record SourceRun(int Line, SourceChannel Channel, Instant Start, ImmutableArray<decimal> Values, ImmutableArray<SourceFlag> Flags, Instant? StatedAt) : SourceItem(Line)
 {
+    /// <summary>Serial number of the meter that the file names for these values, or null.</summary>
+    public string? MeterSerial { get; init; }
+
     /// <summary>Start of value <paramref name="index"/>.</summary>
     public Instant At(int index) => Start + Duration.FromMinutes((long)index * Channel.IntervalMinutes!.Value);
 
@@ -61,4 +64,8 @@ public sealed record SourceRun(int Line, SourceChannel Channel, Instant Start, I
 /// <param name="Quantity">Exact number in the file's unit.</param>
 /// <param name="Flag">How it came to be.</param>
 /// <param name="StatedAt">When the source last changed this, where the file says so.</param>
-public sealed record SourceTotal(int Line, SourceChannel Channel, Instant From, Instant To, decimal Quantity, SourceFlag Flag, Instant? StatedAt) : SourceItem(Line);
+public sealed record SourceTotal(int Line, SourceChannel Channel, Instant From, Instant To, decimal Quantity, SourceFlag Flag, Instant? StatedAt) : SourceItem(Line)
+{
+    /// <summary>Serial number of the meter that the file names for it, or null.</summary>
+    public string? MeterSerial { get; init; }
+}

@@ -239,6 +239,15 @@ public class Nem12ReaderTests
         }
     }
 
+    [Fact]
+    public void Runs_and_totals_name_the_meter_of_their_record()
+    {
+        string[] days = ["300,20240101," + string.Join(',', Enumerable.Repeat("1", 48)) + ",A,,,20240102000000,", "300,20240102," + string.Join(',', Enumerable.Repeat("1", 48)) + ",A,,,20240103000000,"];
+        Assert.Equal(["METER", "OTHER", null], Items(days[0], "200,NMI,E1,1,E1,N1, OTHER,kWh,30,", days[1], "200,NMI,E2,1,E2,N1,,kWh,30,", days[1]).OfType<SourceRun>().Select(r => r.MeterSerial));
+        const string Read = "250,NMI,11,1,11,11,METER,E,0,20240101000000,A,,,100,20240201000000,A,,,100,kWh,,20240202000000,";
+        Assert.Equal("METER", Assert.Single(Nem13Reader.Read(["100,NEM13,202401010000,A,B", Read, "900"]).OfType<SourceTotal>()).MeterSerial);
+    }
+
     private static FileSurvey Survey(IEnumerable<string> lines) => FileSurvey.Of(() => Nem12Reader.Read(lines));
 
     private static FileSurvey Survey13(params string[] records) =>
