@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.UsageEvents;
+using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
 
@@ -11,12 +13,15 @@ namespace UsageBilling.Cloud.Metering;
 /// <param name="Totals">All so far.</param>
 public readonly record struct ReplayProgress(string Phase, int Done, int Of, ReplayTotals Totals);
 
-/// <summary>What a replay found. A row that is not explained is stored, and no evidence says so; it is left and named.</summary>
-public readonly record struct ReplayTotals(long Batches, long Same, long Different, long Unexplained)
+/// <summary>
+/// What a replay found. A row that is not explained is stored, and no evidence says so; a row that failed cannot be computed from its evidence. Both are left as they are
+/// and named.
+/// </summary>
+public readonly record struct ReplayTotals(long Batches, long Same, long Different, long Unexplained, long Failed = 0)
 {
     /// <summary>Sum.</summary>
     public static ReplayTotals operator +(ReplayTotals a, ReplayTotals b) =>
-        new(a.Batches + b.Batches, a.Same + b.Same, a.Different + b.Different, a.Unexplained + b.Unexplained);
+        new(a.Batches + b.Batches, a.Same + b.Same, a.Different + b.Different, a.Unexplained + b.Unexplained, a.Failed + b.Failed);
 }
 
 /// <summary>
@@ -27,13 +32,18 @@ public readonly record struct ReplayTotals(long Batches, long Same, long Differe
 public sealed class Replay(NpgsqlDataSource database, TimeProvider time)
 {
     private const int ChannelsAtOnce = 100;
+    private const int MostNamed = 1_000;
     private readonly List<string> _unexplained = [];
+    private readonly List<string> _failed = [];
 
     /// <summary>Register days that are in memory at once, unless what belongs together has more.</summary>
     internal int RegisterDaysAtOnce { get; init; } = 50_000;
 
     /// <summary>Up to a thousand rows that nothing explains.</summary>
     public IReadOnlyList<string> Unexplained => _unexplained;
+
+    /// <summary>Up to a thousand days that cannot be computed, each with the reason.</summary>
+    public IReadOnlyList<string> Failed => _failed;
 
     /// <summary>Runs, or goes on with a run that was interrupted.</summary>
     public async Task<ReplayTotals> RunAsync(Action<ReplayProgress>? progress, CancellationToken cancellationToken)
@@ -90,9 +100,13 @@ public sealed class Replay(NpgsqlDataSource database, TimeProvider time)
             var totals = default(ReplayTotals);
             foreach (var days in (await EvidenceDays.ReadAsync(connection, feed, piece, cancellationToken)).Chunk(2_000))
             {
-                var computed = await MeasuredLayer.ComputeAsync(connection, feed, days, now, cancellationToken);
+                var failures = new List<(ChannelId Channel, LocalDate Day, string Reason)>();
+                var computed = feed == ChannelFeed.Events
+                    ? await EventDays.ComputeAsync(connection, days, failures, cancellationToken)
+                    : await MeasuredLayer.ComputeAsync(connection, feed, days, now, cancellationToken);
                 var different = await new IntervalDays(connection, now, fromBytes: true).SaveAsync(computed, cancellationToken);
-                totals += new ReplayTotals(0, days.Length - different, different, 0);
+                _failed.AddRange(failures.Take(MostNamed - _failed.Count).Select(f => f.Reason));
+                totals += new ReplayTotals(0, days.Length - failures.Count - different, different, 0, failures.Count);
             }
 
             run = await run.MoveAsync(connection, (int)feed, piece[^1].Value, totals, cancellationToken);
@@ -111,8 +125,8 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var open = await connection.QueryAsync("""
-            SELECT replay_id, phase, done_through, batches, rows_same, rows_different, rows_unexplained FROM replay_run WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1
-            """, r => new ReplayRun(r.GetGuid(0), r.GetInt16(1), r.GetGuid(2), new ReplayTotals(r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6))), cancellationToken);
+            SELECT replay_id, phase, done_through, batches, rows_same, rows_different, rows_unexplained, rows_failed FROM replay_run WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1
+            """, r => new ReplayRun(r.GetGuid(0), r.GetInt16(1), r.GetGuid(2), new ReplayTotals(r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7))), cancellationToken);
         if (open.Count > 0)
         {
             return open[0];
@@ -120,7 +134,7 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
 
         var run = new ReplayRun(Guid.CreateVersion7(), 0, Guid.Empty, default);
         await connection.ExecuteAsync("""
-            INSERT INTO replay_run (replay_id, started_at, phase, done_through, batches, rows_same, rows_different, rows_unexplained) VALUES ($1, $2, 0, $3, 0, 0, 0, 0)
+            INSERT INTO replay_run (replay_id, started_at, phase, done_through, batches, rows_same, rows_different, rows_unexplained, rows_failed) VALUES ($1, $2, 0, $3, 0, 0, 0, 0, 0)
             """, cancellationToken, run.Id, now, Guid.Empty);
         return run;
     }
@@ -130,8 +144,8 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
     {
         var moved = this with { Phase = phase, DoneThrough = through, Totals = Totals + totals };
         await connection.ExecuteAsync("""
-            UPDATE replay_run SET phase = $2, done_through = $3, batches = $4, rows_same = $5, rows_different = $6, rows_unexplained = $7 WHERE replay_id = $1
-            """, cancellationToken, Id, (short)phase, through, moved.Totals.Batches, moved.Totals.Same, moved.Totals.Different, moved.Totals.Unexplained);
+            UPDATE replay_run SET phase = $2, done_through = $3, batches = $4, rows_same = $5, rows_different = $6, rows_unexplained = $7, rows_failed = $8 WHERE replay_id = $1
+            """, cancellationToken, Id, (short)phase, through, moved.Totals.Batches, moved.Totals.Same, moved.Totals.Different, moved.Totals.Unexplained, moved.Totals.Failed);
         return moved;
     }
 

@@ -98,7 +98,7 @@ public static class EventDays
             }
             catch (OverflowException e)
             {
-                failures.Add((channel, day, $"{channel} on {day:uuuu-MM-dd}: {e.Message} The sum of a slot leaves 64 bits: register a type with a larger exponent"));
+                failures.Add((channel, day, $"{channel} on {day:uuuu-MM-dd}: {e.Message}"));
             }
 
             events.Clear();

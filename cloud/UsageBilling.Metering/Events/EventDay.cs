@@ -54,7 +54,8 @@ public static class EventDay
         var value = definition.Scaled(e.Value);
         quantities[slot] = definition.Aggregation switch
         {
-            UsageAggregation.Sum or UsageAggregation.Count => checked(quantities[slot] + value),
+            UsageAggregation.Sum or UsageAggregation.Count => value <= long.MaxValue - quantities[slot] ? quantities[slot] + value : throw new OverflowException(
+                $"the sum of slot {slot} leaves 64 bits at event {e.Id} of {e.Source}: register a type with a larger exponent"),
             UsageAggregation.Max => first ? value : Math.Max(quantities[slot], value),
             _ => first || IsLater(e, latest[slot]) ? value : quantities[slot],
         };

@@ -14,20 +14,10 @@ internal static class CloudProgram
     /// <summary>The same with no more than so many megabytes of managed heap: the program ends with an error where it needs more.</summary>
     public static Ran Run(string folder, int? heapMegabytes, string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(SharedCases.RepositoryRoot, "artifacts/bin/UsageBilling.Cloud/release/usage-cloud"))
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = folder,
-        };
+        var start = Program(folder, arguments);
         if (heapMegabytes is { } limit)
         {
             start.Environment["DOTNET_GCHeapHardLimit"] = "0x" + ((long)limit * 1024 * 1024).ToString("X", CultureInfo.InvariantCulture);
-        }
-
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
         }
 
         using var process = Process.Start(start)!;
@@ -42,6 +32,16 @@ internal static class CloudProgram
         process.WaitForExit();
         return new Ran(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult(), peak);
     }
+
+    /// <summary>Starts it, for a test that kills it.</summary>
+    public static Process Start(string folder, params string[] arguments) => Process.Start(Program(folder, arguments))!;
+
+    private static ProcessStartInfo Program(string folder, string[] arguments) => new(Path.Combine(SharedCases.RepositoryRoot, "artifacts/bin/UsageBilling.Cloud/release/usage-cloud"), arguments)
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+        WorkingDirectory = folder,
+    };
 
     // The kernel's own high-water mark of resident memory.
     private static long Peak(int process)

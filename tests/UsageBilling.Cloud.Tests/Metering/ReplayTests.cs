@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using NodaTime;
 using Microsoft.Extensions.Logging.Abstractions;
 using UsageBilling.Cloud.Metering;
+using UsageBilling.Cloud.Tests.Imports;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Metering.Virtual;
@@ -79,7 +81,7 @@ public sealed class ReplayTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_replay_that_is_killed_in_the_middle_goes_on_where_it_stood()
+    public async Task A_replay_that_is_cancelled_in_the_middle_goes_on_where_it_stood()
     {
         await MonthAsync();
         var others = new List<MeteringSite>();
@@ -124,6 +126,68 @@ public sealed class ReplayTests : IAsyncLifetime
         Assert.Equal(before, await BytesAsync(versions: false));
         Assert.Equal(1, await ScalarAsync("SELECT count(*) FROM replay_run WHERE finished_at IS NOT NULL"));
         Assert.Empty(await site.VerifyAsync());
+    }
+
+    [Theory]
+    [InlineData(ChannelFeed.Registers, 0)]
+    [InlineData(ChannelFeed.Deliveries, 1)]
+    [InlineData(ChannelFeed.Virtual, 2)]
+    public async Task A_replay_killed_with_signal_nine_gives_the_same_bytes_when_it_runs_again(ChannelFeed at, int piecesDone)
+    {
+        await MonthAsync();
+        var before = await BytesAsync(versions: true);
+        await DamageAsync();
+        var damaged = await BytesAsync(versions: true);
+        var folder = Directory.CreateTempSubdirectory("usage-replay-").FullName;
+        try
+        {
+            // Whoever holds a channel's lock makes the replay wait in the middle of that piece's transaction.
+            await using (var holder = await database.Source.OpenConnectionAsync())
+            {
+                await using var hold = await holder.BeginTransactionAsync();
+                var channel = (await holder.QueryAsync("SELECT channel_id FROM channel WHERE feed = $1 LIMIT 1", r => new ChannelId(r.GetGuid(0)), default, (short)at))[0];
+                await MeasuredLayer.LockAsync(holder, [channel], default);
+                using var child = CloudProgram.Start(folder, "replay", "--database", database.Postgres.ServiceConnectionString);
+                var said = child.StandardError.ReadToEndAsync();
+                await UntilAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", child);
+                child.Kill();
+                await child.WaitForExitAsync();
+                Assert.Equal(128 + 9, child.ExitCode);
+                Assert.Equal(piecesDone, (await said).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+                await hold.RollbackAsync();
+            }
+
+            Assert.Equal(1, await ScalarAsync("SELECT count(*) FROM replay_run WHERE finished_at IS NULL"));
+            Assert.NotEqual(before, await BytesAsync(versions: true));
+            Assert.Equal(piecesDone == 0, damaged == await BytesAsync(versions: true));
+
+            var again = CloudProgram.Run(folder, "replay", "--json", "--database", database.Postgres.ServiceConnectionString);
+            Assert.Equal((0, ""), (again.Code, again.Error.Contains("EXPLAINED", StringComparison.Ordinal) ? again.Error : ""));
+            Assert.Equal(before, await BytesAsync(versions: true));
+            Assert.Equal(0, await ScalarAsync("SELECT count(*) FROM replay_run WHERE finished_at IS NULL"));
+            Assert.Contains("\"different\":0", CloudProgram.Run(folder, "replay", "--json", "--database", database.Postgres.ServiceConnectionString).Output, StringComparison.Ordinal);
+            Assert.Equal(before, await BytesAsync(versions: true));
+            Assert.Empty(await site.VerifyAsync());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    // As the superuser, who alone sees what others wait for.
+    private async Task UntilAsync(string count, Process child)
+    {
+        await using var admin = new Npgsql.NpgsqlConnection(database.Postgres.AdminConnectionString);
+        await admin.OpenAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var pulse = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        do
+        {
+            Assert.False(child.HasExited, "the replay ended before it could be killed");
+            await pulse.WaitForNextTickAsync(limit.Token);
+        }
+        while ((await admin.QueryAsync(count, r => r.GetInt64(0), default))[0] == 0);
     }
 
     /// <summary>A meter with gaps, reads off the grid, a rollover and an exchange; an import with totals; a formula over both; an estimate and an edit.</summary>

@@ -60,6 +60,26 @@ public sealed class EventIntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replay_names_a_day_whose_events_leave_64_bits_and_goes_on()
+    {
+        await site.BatchAsync([.. Enumerable.Range(0, 9).Select(i => EventSite.Event(EventSite.Traffic, $"{i}", $"2026-10-0{1 + i}T08:00:00Z", gigabytes: 1.25m))]);
+        await site.Upkeep.RunAsync(default);
+        var before = await site.BytesAsync(versions: true);
+        Assert.Equal(1, await site.AdminAsync("UPDATE usage_event SET value = 99999999999999999 WHERE event_id = '3'"));
+        await site.AdminAsync("UPDATE interval_day SET quantities = set_byte(quantities, 3, 77) WHERE day > '2026-10-04'");
+
+        var ran = Imports.CloudProgram.Run(Path.GetTempPath(), "replay", "--database", site.ServiceConnectionString);
+        Assert.Equal(1, ran.Code);
+        Assert.Contains($"NOT COMPUTED  {Traffic} on 2026-10-04", ran.Error, StringComparison.Ordinal);
+        Assert.EndsWith("0 are not explained, 1 cannot be computed\n", ran.Output, StringComparison.Ordinal);
+
+        // Its neighbours, also those behind it, are right again; the day stays as it was.
+        Assert.Equal(before, await site.BytesAsync(versions: true));
+        await site.AdminAsync("UPDATE usage_event SET value = 1.25 WHERE event_id = '3'");
+        Assert.Equal(0, Imports.CloudProgram.Run(Path.GetTempPath(), "replay", "--database", site.ServiceConnectionString).Code);
+    }
+
+    [Fact]
     public async Task One_event_in_binary_mode_is_the_same_event()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/events") { Content = new StringContent("{\"gigabytes\": \"1.5\"}", Encoding.UTF8, "application/json") };

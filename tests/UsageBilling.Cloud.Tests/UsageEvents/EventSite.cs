@@ -31,6 +31,8 @@ internal sealed class EventSite : IAsyncDisposable
 
     public HttpClient Client { get; private set; } = null!;
 
+    public string ServiceConnectionString => database.Postgres.ServiceConnectionString;
+
     public NpgsqlDataSource Database => database.Source;
 
     /// <summary>Where the days stop being open: the time of the upkeep that tests run themselves.</summary>

@@ -99,7 +99,10 @@ public class EventTests
     {
         var events = Enumerable.Range(0, 10_000).Select(i => Event(5, UsageDefinition.MostPerEvent, $"{i}"));
         Assert.Equal(10_000 * UsageDefinition.MostPerEvent, EventDay.Compute(Definition(), Day, events, closed: true).Quantities[0]);
-        Assert.Throws<OverflowException>(() => EventDay.Compute(Definition(), Day, Enumerable.Range(0, 9_300_000).Select(i => Event(5, UsageDefinition.MostPerEvent, "x")), closed: true));
+        Assert.Contains(
+            "the sum of slot 0 leaves 64 bits at event x",
+            Assert.Throws<OverflowException>(() => EventDay.Compute(Definition(), Day, Enumerable.Range(0, 9_300_000).Select(i => Event(5, UsageDefinition.MostPerEvent, "x")), closed: true)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -9,7 +9,8 @@ CREATE TABLE replay_run (
   batches           bigint NOT NULL,
   rows_same         bigint NOT NULL,
   rows_different    bigint NOT NULL,
-  rows_unexplained  bigint NOT NULL
+  rows_unexplained  bigint NOT NULL,
+  rows_failed       bigint NOT NULL
 );
 
 -- What an installer says a register really showed at an instant. The latest correction stands for whatever was read there, and what was read stays. Citus: by register_id.
