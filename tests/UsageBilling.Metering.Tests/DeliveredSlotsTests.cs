@@ -15,14 +15,71 @@ public class DeliveredSlotsTests
     [Fact]
     public void Neither_order_nor_repetition_of_statements_matters() => ForSeeds(random =>
     {
-        var statements = Enumerable.Range(0, random.Next(1, 5)).Select(_ => new DeliveredIntervals(AnyDay(random), Start + Duration.FromHours(random.Next(3)))).ToArray();
+        var statements = Enumerable.Range(0, random.Next(1, 6)).Select(_ => AnyStatement(random)).ToArray();
         var totals = Enumerable.Range(0, random.Next(0, 4)).Select(_ => AnyTotal(random)).ToArray();
-        var once = DeliveredSlots.Merge(Day, statements, totals)!.Hash();
+        var (once, disputes) = (DeliveredSlots.Merge(Day, statements, totals)?.Hash(), DeliveredDisputes.Of(Day, statements).ToArray());
         DeliveredIntervals[] twice = [.. statements, statements[0]];
         random.Shuffle(twice);
         random.Shuffle(totals);
-        Assert.Equal(once, DeliveredSlots.Merge(Day, twice, totals)!.Hash());
+        Assert.Equal(once, DeliveredSlots.Merge(Day, twice, totals)?.Hash());
+        Assert.Equal(disputes, DeliveredDisputes.Of(Day, twice));
     });
+
+    [Fact]
+    public void The_sources_later_version_stands_also_where_its_quality_is_lesser_and_above_what_has_no_version()
+    {
+        var (actual, final) = (One(5, IntervalQuality.Measured), One(7, IntervalQuality.Estimated));
+        var (first, second) = (Version(actual, 0), Version(final, 9));
+        Assert.Equal(7, First(first, second));
+        Assert.Equal(5, First(Version(actual, 9), Version(final, 0)));
+        Assert.Equal(5, First(Version(actual, 0), Version(final, 0)));
+        Assert.Equal(7, First(Version(final, 0), new(actual, Start + Duration.FromDays(99))));
+        Assert.Equal([(true, Start)], DeliveredDisputes.Of(Day, [first, second]).Select(d => (d.GaveWay, d.From)));
+        Assert.Empty(DeliveredDisputes.Of(Day, [Version(final, 0), Version(actual, 9)]));
+        Assert.Empty(DeliveredDisputes.Of(Day, [first, Version(One(6, IntervalQuality.Measured), 9)]));
+        Assert.Equal([false], DeliveredDisputes.Of(Day, [first, Version(One(6, IntervalQuality.Measured), 0)]).Select(d => d.GaveWay));
+    }
+
+    [Fact]
+    public void A_version_without_a_value_takes_back_earlier_ones_of_its_own_meter_and_nobody_elses()
+    {
+        var value = Version(One(5, IntervalQuality.Measured), 0);
+        var withdrawal = new DeliveredIntervals(One(0, IntervalQuality.Measured), Start + Duration.FromDays(1), StatementKind.Withdrawal, "M1");
+        var day = DeliveredSlots.Merge(Day, [value, withdrawal], [])!;
+        Assert.Equal((0, (byte)IntervalQuality.Missing), (day.Quantities[0], day.Qualities[0]));
+        Assert.True(Assert.Single(DeliveredDisputes.Of(Day, [value, withdrawal])).GaveWay);
+        Assert.Equal(6, First(value, withdrawal, Version(One(6, IntervalQuality.Measured), 2)));
+        Assert.Equal(5, First(value with { Meter = "M2" }, withdrawal));
+        Assert.Equal(5, First(new(value.Intervals, Start), withdrawal));
+        Assert.Null(DeliveredSlots.Merge(Day, [withdrawal], []));
+        var total = new DeliveredQuantity(Start, Start + Duration.FromDays(1), 9_600, IntervalQuality.Measured, Start);
+        Assert.Equal(9_600, Sum(DeliveredSlots.Merge(Day, [value, withdrawal], [total])!));
+    }
+
+    [Fact]
+    public void What_has_no_version_and_is_not_taken_or_takes_the_place_of_its_equal_is_named()
+    {
+        var (actual, other, estimate) = (One(5, IntervalQuality.Measured), One(6, IntervalQuality.Measured), One(7, IntervalQuality.Estimated));
+        var (now, later) = (Start, Start + Duration.FromDays(1));
+        Assert.Equal([false], DeliveredDisputes.Of(Day, [new(actual, now), new(estimate, later)]).Select(d => d.GaveWay));
+        Assert.Equal([false], DeliveredDisputes.Of(Day, [new(actual, now), new(other, later)]).Select(d => d.GaveWay));
+        Assert.Equal([false], DeliveredDisputes.Of(Day, [Version(actual, 0), new(estimate, later)]).Select(d => d.GaveWay));
+        Assert.Empty(DeliveredDisputes.Of(Day, [new(estimate, now), new(actual, later)]));
+        Assert.Empty(DeliveredDisputes.Of(Day, [new(actual, now), new(actual, later)]));
+    }
+
+    [Fact]
+    public void A_null_takes_back_the_total_of_its_own_span_and_a_later_version_of_lesser_quality_stands()
+    {
+        var end = Start + Duration.FromDays(1);
+        var total = new DeliveredQuantity(Start, end, 960, IntervalQuality.Measured, Start, Versioned: true);
+        var nothing = new DeliveredQuantity(Start, end, 0, IntervalQuality.Missing, Start + Duration.FromDays(2), Versioned: true);
+        Assert.Equal(0, Sum(DeliveredSlots.Merge(Day, [], [total, nothing])!));
+        Assert.Equal(960, Sum(DeliveredSlots.Merge(Day, [], [total, nothing with { To = end + Duration.FromHours(1) }])!));
+        var substitute = new DeliveredQuantity(Start, end, 480, IntervalQuality.Estimated, Start + Duration.FromDays(3), Versioned: true);
+        Assert.Equal(480, Sum(DeliveredSlots.Merge(Day, [], [total, substitute, nothing])!));
+        Assert.Equal(960, Sum(DeliveredSlots.Merge(Day, [], [total, substitute with { Versioned = false }])!));
+    }
 
     [Fact]
     public void A_day_on_another_grid_keeps_its_sum() => ForSeeds(random =>
@@ -87,6 +144,11 @@ public class DeliveredSlotsTests
         Prop.ForAll(Arb.From(Gen.Choose(0, int.MaxValue)), seed => law(new Random(seed))).QuickCheckThrowOnFailure();
 
     private static long First(params DeliveredIntervals[] statements) => DeliveredSlots.Merge(Day, statements, [])!.Quantities[0];
+
+    private static DeliveredIntervals Version(IntervalDay day, int days) => new(day, Start + Duration.FromDays(days), StatementKind.Version, "M1");
+
+    private static DeliveredIntervals AnyStatement(Random random) => new(
+        AnyDay(random), Start + Duration.FromHours(random.Next(3)), (StatementKind)random.Next(1, 4), random.Next(2) == 0 ? "M1" : "M2");
 
     private static IntervalDay One(long quantity, IntervalQuality quality)
     {

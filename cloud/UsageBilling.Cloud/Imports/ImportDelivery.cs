@@ -16,7 +16,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
     // Some three hundred days of five-minute intervals.
     private const int PieceIntervals = 100_000;
 
-    private readonly Dictionary<(ChannelId Channel, Instant StatedAt), List<StatedInterval>> _intervals = [];
+    private readonly Dictionary<(ChannelId Channel, Instant StatedAt, StatementKind Kind, string Meter, int Minutes), List<StatedInterval>> _intervals = [];
     private readonly List<DeliveredTotal> _totals = [];
     private readonly List<ImportedMethod> _methods = [];
     private readonly Dictionary<(ChannelId Channel, string Serial, string Unit), (Instant From, Instant To)> _meters = [];
@@ -40,9 +40,14 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
                     }
 
                     break;
-                case SourceTotal { Flag.Quality: not IntervalQuality.Missing } total when Target(total.Channel) is { } target:
-                    _totals.Add(new DeliveredTotal(target.Channel, total.From, total.To, Quantity(total.Channel, total.Quantity, target.Exponent), total.Flag.Quality, total.StatedAt ?? import.ReceivedAt));
-                    Note(target.Channel, total.Channel, total.MeterSerial, total.From, total.To);
+                case SourceTotal total when (total.Flag.Quality != IntervalQuality.Missing || total.StatedAt is not null) && Target(total.Channel) is { } target:
+                    var known = total.Flag.Quality == IntervalQuality.Missing ? 0 : Quantity(total.Channel, total.Quantity, target.Exponent);
+                    _totals.Add(new DeliveredTotal(target.Channel, total.From, total.To, known, total.Flag.Quality, total.StatedAt ?? import.ReceivedAt, total.StatedAt is not null));
+                    if (total.Flag.Quality != IntervalQuality.Missing)
+                    {
+                        Note(target.Channel, total.Channel, total.MeterSerial, total.From, total.To);
+                    }
+
                     if (_totals.Count >= 1000)
                     {
                         await DeliverAsync(item.Line, progress, cancellationToken);
@@ -64,26 +69,41 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
 
     private void Add(SourceRun run, ChannelId channel, int exponent)
     {
-        var key = (channel, run.StatedAt ?? import.ReceivedAt);
+        var stated = run.StatedAt ?? import.ReceivedAt;
+        var (minutes, length) = (run.Channel.IntervalMinutes!.Value, Duration.FromMinutes(run.Channel.IntervalMinutes!.Value));
+        foreach (var flag in run.Flags)
+        {
+            var isNull = flag.Quality == IntervalQuality.Missing;
+            if (flag.IsReplaced || (isNull && run.StatedAt is null))
+            {
+                // Of what has no version, a missing value says nothing.
+                continue;
+            }
+
+            if (!isNull && (flag.Method is not null || flag.Reason is not null))
+            {
+                _methods.Add(new ImportedMethod(channel, run.At(flag.First), run.At(flag.First + flag.Count), stated, flag.Quality, MethodOf(flag), flag.Reason));
+            }
+
+            var list = ListOf((channel, stated, run.StatedAt is null ? StatementKind.Receipt : isNull ? StatementKind.Withdrawal : StatementKind.Version, ImportedMeters.Storable(run.MeterSerial ?? string.Empty), minutes));
+            for (var i = flag.First; i < flag.First + flag.Count; i++)
+            {
+                list.Add(isNull
+                    ? new StatedInterval(run.At(i), length, 0, IntervalQuality.Measured)
+                    : new StatedInterval(run.At(i), length, Quantity(run.Channel, run.Values[i], exponent), flag.Quality));
+                _held++;
+            }
+        }
+    }
+
+    private List<StatedInterval> ListOf((ChannelId, Instant, StatementKind, string, int) key)
+    {
         if (!_intervals.TryGetValue(key, out var list))
         {
             _intervals.Add(key, list = []);
         }
 
-        var length = Duration.FromMinutes(run.Channel.IntervalMinutes!.Value);
-        foreach (var flag in run.Flags.Where(f => f.Quality != IntervalQuality.Missing))
-        {
-            if (flag.Method is not null || flag.Reason is not null)
-            {
-                _methods.Add(new ImportedMethod(channel, run.At(flag.First), run.At(flag.First + flag.Count), key.Item2, flag.Quality, MethodOf(flag), flag.Reason));
-            }
-
-            for (var i = flag.First; i < flag.First + flag.Count; i++)
-            {
-                list.Add(new StatedInterval(run.At(i), length, Quantity(run.Channel, run.Values[i], exponent), flag.Quality));
-                _held++;
-            }
-        }
+        return list;
     }
 
     private void Note(ChannelId channel, SourceChannel source, string? serial, Instant from, Instant to)
@@ -99,10 +119,10 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
     {
         var now = ImportClock.Now(time);
         var days = new List<DeliveredDay>();
-        foreach (var ((channel, statedAt), list) in _intervals)
+        foreach (var ((channel, statedAt, kind, meter, _), list) in _intervals)
         {
             list.Sort((a, b) => a.From.CompareTo(b.From));
-            days.AddRange(GridAlignment.Days(list).Select(d => new DeliveredDay(channel, d.Day, d.Intervals, statedAt)));
+            days.AddRange(GridAlignment.Days(list).Select(d => new DeliveredDay(channel, d.Day, d.Intervals, statedAt, kind, meter)));
         }
 
         days.Sort((a, b) => (a.Channel.Value, a.Day).CompareTo((b.Channel.Value, b.Day)));

@@ -89,5 +89,5 @@ public static class ImportedMeters
         return changes;
     }
 
-    private static string Storable(string text) => string.Concat(text.Take(LongestText).Select(c => char.IsControl(c) ? '\uFFFD' : c));
+    internal static string Storable(string text) => string.Concat(text.Take(LongestText).Select(c => char.IsControl(c) ? '\uFFFD' : c));
 }

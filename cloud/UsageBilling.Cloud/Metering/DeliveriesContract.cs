@@ -11,19 +11,22 @@ namespace UsageBilling.Cloud.Metering;
 /// <param name="Day">The UTC day.</param>
 /// <param name="Intervals">In the channel's exponent; a slot that was not delivered in full is missing, with what is known of it. <see cref="GridAlignment"/> makes days of any intervals.</param>
 /// <param name="StatedAt">The update time that the source names; else when the file was first received, so that taking it twice says the same.</param>
-public sealed record DeliveredDay(ChannelId Channel, LocalDate Day, IntervalDay Intervals, Instant StatedAt);
+/// <param name="Kind">Whether that is the source's own time, which makes it a version; a withdrawal's slots that are not missing have no value any more.</param>
+/// <param name="Meter">The meter's serial, or empty.</param>
+public sealed record DeliveredDay(ChannelId Channel, LocalDate Day, IntervalDay Intervals, Instant StatedAt, StatementKind Kind = StatementKind.Receipt, string Meter = "");
 
 /// <summary>A quantity over a span longer than 60 minutes: an accumulated read, a daily or monthly figure.</summary>
 /// <param name="Channel">A channel registered with <see cref="ChannelFeed.Deliveries"/>.</param>
 /// <param name="From">First instant, any.</param>
 /// <param name="To">First instant after.</param>
 /// <param name="Quantity">In the channel's exponent.</param>
-/// <param name="Quality">As stated; not <see cref="IntervalQuality.Missing"/>.</param>
+/// <param name="Quality">As stated; <see cref="IntervalQuality.Missing"/> only of a version, which takes earlier totals of the same span back.</param>
 /// <param name="StatedAt">As for <see cref="DeliveredDay"/>.</param>
-public sealed record DeliveredTotal(ChannelId Channel, Instant From, Instant To, long Quantity, IntervalQuality Quality, Instant StatedAt);
+/// <param name="Versioned">That is the source's own time.</param>
+public sealed record DeliveredTotal(ChannelId Channel, Instant From, Instant To, long Quantity, IntervalQuality Quality, Instant StatedAt, bool Versioned = false);
 
 /// <summary>What a delivery did.</summary>
-/// <param name="Statements">How many were delivered.</param>
+/// <param name="Statements">How many were delivered, not counting what was withdrawn.</param>
 /// <param name="Added">How many of them had not been delivered before by this import.</param>
 /// <param name="DaysComputed">UTC days that were computed anew; a day's version rises only where it changed.</param>
 /// <param name="Parked">Statements of days older than what is kept: set aside, and taken up when more years are kept (<see cref="Retention"/>).</param>
@@ -45,9 +48,15 @@ public static class ChannelDeliveries
         var floor = UtcDay.Of(await CheckAsync(connection, days.Select(d => (d.Channel, UtcDay.StartOf(d.Day), UtcDay.StartOf(d.Day.PlusDays(1)))), now, cancellationToken));
         var parked = await DeliveredDays.ParkAsync(connection, importId, [.. days.Where(d => d.Day < floor)], now, cancellationToken);
         var added = await DeliveredDays.AddAsync(connection, importId, [.. days.Where(d => d.Day >= floor)], now, cancellationToken);
-        var computed = await DeliveredDays.ComputeAsync(connection, added, cancellationToken);
+        var computed = await DeliveredDays.ComputeAsync(connection, [.. added.Select(a => (a.Channel, a.Day))], cancellationToken);
         await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
-        return new DeliveryOutcome(days.Count, added.Count + parked.Count, computed.Count, days.Count(d => d.Day < floor));
+        await DueDisputedAsync(connection, added.Select(a => (a.Channel, a.Day)), now, cancellationToken);
+        var withdrawals = days.Where(d => d.Kind == StatementKind.Withdrawal).ToArray();
+        return new DeliveryOutcome(
+            days.Count - withdrawals.Length,
+            added.Concat(parked).Count(a => a.Kind != StatementKind.Withdrawal),
+            computed.Count,
+            days.Count(d => d.Day < floor) - withdrawals.Count(d => d.Day < floor));
     }
 
     /// <summary>Delivers totals, any channels.</summary>
@@ -58,7 +67,7 @@ public static class ChannelDeliveries
         foreach (var total in totals)
         {
             Registering.Check(total.From < total.To, $"channel {total.Channel}: a total ends after it begins, {total.To} is not after {total.From}");
-            Registering.Check(total.Quality is >= IntervalQuality.Estimated and <= IntervalQuality.Measured, $"channel {total.Channel}, {total.From}: a total that is {total.Quality} says nothing");
+            Registering.Check(total.Quality is >= IntervalQuality.Estimated and <= IntervalQuality.Measured || (total.Quality == IntervalQuality.Missing && total.Versioned), $"channel {total.Channel}, {total.From}: a total that is {total.Quality} says nothing");
         }
 
         var floor = await CheckAsync(connection, totals.Select(t => (t.Channel, t.From, t.To)), now, cancellationToken);
@@ -66,7 +75,14 @@ public static class ChannelDeliveries
         var days = added.SelectMany(a => UtcDays(Instant.Max(a.From, floor), a.To).Select(d => (a.Channel, Day: d))).Distinct().ToArray();
         var computed = await DeliveredDays.ComputeAsync(connection, days, cancellationToken);
         await MeasuredLayer.SaveAsync(connection, computed, now, cancellationToken);
-        return new DeliveryOutcome(totals.Count, added.Count, computed.Count, totals.Count(t => t.From < floor));
+        return new DeliveryOutcome(totals.Count(t => t.Quality != IntervalQuality.Missing), added.Count, computed.Count, totals.Count(t => t.From < floor && t.Quality != IntervalQuality.Missing));
+    }
+
+    // A statement that was not taken changes no interval, and is to be looked at all the same.
+    private static async Task DueDisputedAsync(NpgsqlConnection connection, IEnumerable<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)
+    {
+        var disputes = await DeliveredDays.ReadDisputesAsync(connection, days, cancellationToken);
+        await DueDays.AddAsync(connection, [.. disputes.Select(d => (d.Channel, Day: UtcDay.Of(d.Dispute.From))).Where(d => d.Day < UtcDay.Of(now)).Distinct()], now, cancellationToken);
     }
 
     private static IEnumerable<LocalDate> UtcDays(Instant from, Instant to)

@@ -88,8 +88,8 @@ public static class Retention
         await Journal.RetryParkedAsync(connection, Route.OlderThanKept, cancellationToken);
         var moved = await connection.QueryAsync("""
             WITH taken AS (DELETE FROM delivered_parked WHERE day >= $1 RETURNING *),
-            added AS (INSERT INTO delivered_day (channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at)
-              SELECT channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at FROM taken ON CONFLICT DO NOTHING)
+            added AS (INSERT INTO delivered_day (channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at, kind, meter)
+              SELECT channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at, kind, meter FROM taken ON CONFLICT DO NOTHING)
             SELECT channel_id, day FROM taken
             UNION SELECT t.channel_id, d.day::date FROM usage_total t,
               LATERAL generate_series(greatest((t.from_at AT TIME ZONE 'UTC')::date, $1), least(((t.to_at - interval '1 microsecond') AT TIME ZONE 'UTC')::date, $2::date - 1), interval '1 day') AS d (day)

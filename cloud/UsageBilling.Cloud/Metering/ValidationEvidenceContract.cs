@@ -34,6 +34,13 @@ public static class ValidationEvidence
         return new SortedDictionary<LocalDate, IntervalDay>(computed.Where(c => c.Intervals is not null).ToDictionary(c => c.Day, c => c.Intervals!));
     }
 
+    /// <summary>Intervals of UTC days [first, last] of which deliveries said different things, in order of time.</summary>
+    public static async Task<List<DeliveredDispute>> ReadDisputesAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken)
+    {
+        var days = Enumerable.Range(0, Period.DaysBetween(first, last) + 1).Select(i => (channel, first.PlusDays(i)));
+        return [.. (await DeliveredDays.ReadDisputesAsync(connection, days, cancellationToken)).Select(d => d.Dispute)];
+    }
+
     /// <summary>The registers of a channel over UTC days: unwrapped, each with the point before and after; and what was read on each grid, for conflicts.</summary>
     public static async Task<(IReadOnlyList<RegisterHistory> Histories, IReadOnlyList<RegisterDay> Blocks)> ReadRegistersAsync(
         NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, Instant now, CancellationToken cancellationToken)

@@ -23,6 +23,7 @@ internal sealed class ChannelWindow
     private IReadOnlyList<RegisterHistory> _histories = [];
     private IReadOnlyList<RegisterDay> _blocks = [];
     private List<(Interval Span, DeviceFact Fact)> _facts = [];
+    private IReadOnlyList<DeliveredDispute> _disputes = [];
 
     private ChannelWindow(NpgsqlConnection connection, ChannelId id, ChannelTerms terms, ChannelClass @class, RuleSet rules, LocalDate first, LocalDate last, SortedDictionary<LocalDate, IntervalDay> days, Instant now)
     {
@@ -75,6 +76,7 @@ internal sealed class ChannelWindow
         else if (terms.Feed == ChannelFeed.Deliveries)
         {
             window._facts = await FactEvidence.OfImportsAsync(connection, id, LocalDay.Of(first, window.Zone).Start, LocalDay.Of(last, window.Zone).End, cancellationToken);
+            window._disputes = await ValidationEvidence.ReadDisputesAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
         }
 
         return window;
@@ -170,12 +172,20 @@ internal sealed class ChannelWindow
             FirstExpected = SlotAt(span, profile, Life.Start),
             EndExpected = Life.End >= span.End ? null : SlotAt(span, profile, Life.End),
             LastValid = LastValid(span.Start),
+            Conflicts = [.. evidence.Conflicts, .. Disputed(span, profile, gaveWay: false)],
+            GaveWay = [.. Disputed(span, profile, gaveWay: true)],
             Reactive = await ReactiveAsync(span, siblings, cancellationToken),
             ExportRegistered = siblings.Any(s => s.Measurand == Terms.Key.Measurand with { Direction = Direction.Export }),
             Export = await ExportAsync(span, siblings, cancellationToken),
             InService = await SupplyLookup.IsSuppliedAsync(_connection, Terms.Key.Point, span.Start, span.End, cancellationToken),
         };
     }
+
+    private IEnumerable<int> Disputed(Interval span, LoadProfile profile, bool gaveWay) => _disputes
+        .Where(d => d.GaveWay == gaveWay && d.From < span.End && d.From + Duration.FromMinutes(d.Minutes) > span.Start)
+        .SelectMany(d => Enumerable.Range(0, Math.Max(1, d.Minutes / profile.IntervalMinutes)).Select(i => d.From + Duration.FromMinutes((long)i * profile.IntervalMinutes)))
+        .Where(at => at >= span.Start && at < span.End)
+        .Select(at => SlotAt(span, profile, at)).Distinct();
 
     /// <summary>The slot that an instant lies in, within the day.</summary>
     private static int SlotAt(Interval span, LoadProfile profile, Instant at) =>

@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using NodaTime;
-using UsageBilling.Metering.Intervals;
 
 namespace UsageBilling.Metering.Formats;
 
@@ -12,6 +10,9 @@ public sealed class FileSurvey
 {
     /// <summary>Most problems that are listed; more are counted.</summary>
     public const int MostProblems = 1000;
+
+    /// <summary>Of a stream's intervals with several values, so many are named one by one.</summary>
+    public const int MostNamed = 20;
 
     /// <summary>Most intervals with several values: a file that repeats more is several files joined.</summary>
     public const int MostRepeated = 1_000_000;
@@ -108,17 +109,26 @@ public sealed class FileSurvey
                         contenders.Add(key, values = new List<SourceValue>(2));
                     }
 
-                    values.Add(new SourceValue(run.Line, run.Values[i], run.FlagOf(i), run.StatedAt));
+                    values.Add(new SourceValue(run.Line, run.Values[i], run.FlagOf(i), run.StatedAt, run.MeterSerial));
                 }
             }
         }
 
+        var named = new Dictionary<(SourceChannel Channel, bool GaveWay), (int Count, int Line)>();
         foreach (var (key, values) in contenders)
         {
             var standing = SourceValue.Standing(values);
             _streams[key.Item1].Resolve(key.Item2, [.. values.Select(v => (v.Value, v.Flag))], standing);
             _standing.Add(key, values[standing]);
-            Disagree(key.Item1, values, standing);
+            Disagree(key.Item1, values, standing, named);
+        }
+
+        foreach (var ((channel, gaveWay), (count, line)) in named.Where(n => n.Value.Count > MostNamed))
+        {
+            Report(new SourceProblem(
+                line,
+                $"{channel.Id} {channel.Register}: the same of {count - MostNamed} more values, up to this line; {count} in all{(gaveWay ? " gave way to a later version" : " differ from the one that stands and nothing says which is newer")}",
+                false));
         }
 
         _problems.Sort((a, b) => a.Line.CompareTo(b.Line));
@@ -151,22 +161,28 @@ public sealed class FileSurvey
                 }
             }
 
-            flags?.Add(stands ? flag with { First = i, Count = 1 } : new SourceFlag(i, 1, IntervalQuality.Missing, "replaced"));
+            flags?.Add(stands ? flag with { First = i, Count = 1 } : SourceFlag.Replaced(i));
         }
 
-        return flags is null ? run : flags.All(f => f.Quality == IntervalQuality.Missing) ? null : run with { Flags = flags.ToImmutable() };
+        return flags is null ? run : flags.All(f => f.IsReplaced) ? null : run with { Flags = flags.ToImmutable() };
     }
 
-    private void Disagree(SourceChannel channel, List<SourceValue> values, int standing)
+    // Two records of a day may differ in each of its intervals, two exports in each row: the first are named one by one, all are counted.
+    private void Disagree(SourceChannel channel, List<SourceValue> values, int standing, Dictionary<(SourceChannel, bool), (int Count, int Line)> named)
     {
         for (var i = 0; i < values.Count; i++)
         {
-            if (i != standing && values[i].Value != values[standing].Value && values[i].StatedAt == values[standing].StatedAt)
+            if (i == standing || values[i].DiffersFrom(values[standing]) is not { } gaveWay)
             {
-                Report(new SourceProblem(
-                    Math.Max(values[i].Line, values[standing].Line),
-                    $"{channel.Id} {channel.Register} has two values for one interval, {DecimalText.Format(values[i].Value)} (line {values[i].Line}) and {DecimalText.Format(values[standing].Value)} (line {values[standing].Line}), and nothing says which is newer; {DecimalText.Format(values[standing].Value)} stands",
-                    false));
+                continue;
+            }
+
+            var line = Math.Max(values[i].Line, values[standing].Line);
+            var (count, last) = named.GetValueOrDefault((channel, gaveWay));
+            named[(channel, gaveWay)] = (count + 1, Math.Max(last, line));
+            if (count < MostNamed)
+            {
+                Report(new SourceProblem(line, $"{channel.Id} {channel.Register} {values[i].Against(values[standing], gaveWay)}", false));
             }
         }
     }
@@ -199,28 +215,5 @@ public sealed class FileSurvey
 
         (_lastChannel, _lastStream) = (channel, stream);
         return stream;
-    }
-}
-
-/// <summary>One of several values of an interval.</summary>
-internal sealed record SourceValue(int Line, decimal Value, SourceFlag Flag, Instant? StatedAt)
-{
-    /// <summary>
-    /// Which one stands: the one stated last; of those stated at the same time (or at no time) the better quality; then the larger value; then the first.
-    /// Apart from that last step, which only chooses between equals, the order in the file decides nothing.
-    /// </summary>
-    public static int Standing(IReadOnlyList<SourceValue> values)
-    {
-        var best = 0;
-        for (var i = 1; i < values.Count; i++)
-        {
-            var (a, b) = (values[i], values[best]);
-            var order = Nullable.Compare(a.StatedAt, b.StatedAt);
-            order = order != 0 ? order : a.Flag.Quality.CompareTo(b.Flag.Quality);
-            order = order != 0 ? order : a.Value.CompareTo(b.Value);
-            best = order > 0 ? i : best;
-        }
-
-        return best;
     }
 }

@@ -22,6 +22,14 @@ public sealed record SourceProblem(int Line, string Reason, bool Refuses) : Sour
 /// <param name="Method">The number of the method that made it, where the file names one.</param>
 public sealed record SourceFlag(int First, int Count, IntervalQuality Quality, string Code, string? Method = null)
 {
+    /// <summary>Missing because another value of the file stands in the interval; not because the source says that there is none.</summary>
+    public static SourceFlag Replaced(int index) => new(index, 1, IntervalQuality.Missing, ReplacedCode);
+
+    /// <summary>True of <see cref="Replaced"/>.</summary>
+    public bool IsReplaced => Quality == IntervalQuality.Missing && Code == ReplacedCode;
+
+    private const string ReplacedCode = "replaced";
+
     /// <summary>The source's reason, in its own code and words, or null.</summary>
     public string? Reason { get; init; }
 }

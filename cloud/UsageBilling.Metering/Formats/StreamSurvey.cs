@@ -158,7 +158,7 @@ public sealed class StreamSurvey
         }
     }
 
-    private static SourceValue ValueOf(SourceTotal total) => new(total.Line, total.Quantity, total.Flag, total.StatedAt);
+    private static SourceValue ValueOf(SourceTotal total) => new(total.Line, total.Quantity, total.Flag, total.StatedAt, null);
 
     private void Count(SourceTotal total, int by)
     {

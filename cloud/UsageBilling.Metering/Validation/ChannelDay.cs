@@ -98,11 +98,11 @@ public sealed record DayEvidence
     /// <summary>Slots whose readings were dated afterwards, or by a clock that nobody vouched for.</summary>
     public ImmutableArray<int> ClockUncertain { get; init; } = [];
 
-    /// <summary>Slots of which readings with different values were delivered.</summary>
+    /// <summary>Slots of which different values were delivered, and nothing says that the later one is better.</summary>
     public ImmutableArray<int> Conflicts { get; init; } = [];
 
-    /// <summary>Slots whose stored value was replaced by worse evidence without an editor.</summary>
-    public ImmutableArray<int> WrongReplacements { get; init; } = [];
+    /// <summary>Slots whose value gave way to one of lesser quality, or to none, because its source said so in a later version: the source is the editor.</summary>
+    public ImmutableArray<int> GaveWay { get; init; } = [];
 
     /// <summary>What the register advanced from the day's first instant to its last, where both are known.</summary>
     public RegisterAdvance? Advance { get; init; }

@@ -190,6 +190,36 @@ public class Nem12ReaderTests
     }
 
     [Fact]
+    public void Nulls_of_the_meter_that_was_hung_later_say_nothing_about_the_one_before()
+    {
+        var (before, after) = (string.Join(',', Enumerable.Repeat("5", 48)), string.Join(',', Enumerable.Repeat("7", 48)));
+        string[] lines =
+        [
+            "100,NEM12,202401100000,MDP,RET",
+            "200,NMI,E1,1,E1,N1,OLD,kWh,30,", $"300,20240101,{before},V,,,20240102000000,", "400,1,24,A,,", "400,25,48,N,,",
+            "200,NMI,E1,1,E1,N1,NEW,kWh,30,", $"300,20240101,{after},V,,,20240102000500,", "400,1,24,N,,", "400,25,48,A,,",
+            "900",
+        ];
+        var survey = Survey(lines);
+        var stream = Assert.Single(survey.Streams);
+        Assert.Equal(((24 * 5m) + (24 * 7m), 48, 0), (stream.Sum, stream.Intervals, stream.Gaps));
+        var standing = Nem12Reader.Read(lines).OfType<SourceRun>().Select(survey.Standing).OfType<SourceRun>().ToArray();
+        Assert.Equal([("OLD", 24), ("NEW", 24)], standing.Select(r => (r.MeterSerial, r.Flags.Where(f => f.Quality == IntervalQuality.Measured).Sum(f => f.Count))));
+    }
+
+    [Fact]
+    public void A_better_value_that_gives_way_to_a_later_version_of_the_same_file_is_named_and_many_are_counted()
+    {
+        var old = "300,20240101," + string.Join(',', Enumerable.Repeat("5", 48)) + ",A,,,20240102000000,";
+        var survey = Survey(File12([old, "300,20240101," + string.Join(',', Enumerable.Repeat("6", 48)) + ",F14,,,20240109000000,"]));
+        Assert.False(survey.Refused);
+        Assert.Equal(FileSurvey.MostNamed + 1, survey.Problems.Count);
+        Assert.Contains("6 (line 4), updated later and of lesser quality", survey.Problems[0].Reason, StringComparison.Ordinal);
+        Assert.Contains("28 more values, up to this line; 48 in all gave way", survey.Problems[^1].Reason, StringComparison.Ordinal);
+        Assert.Empty(Survey(File12([old, "300,20240101," + string.Join(',', Enumerable.Repeat("6", 48)) + ",A,,,20240109000000,"])).Problems);
+    }
+
+    [Fact]
     public void Of_two_totals_of_one_period_the_one_updated_last_counts_and_overlaps_and_gaps_are_found_in_any_order()
     {
         const string Old = "250,NMI,11,1,11,11,METER,E,0,20240101000000,A,,,100,20240201000000,A,,,100,kWh,,20240202000000,";

@@ -59,11 +59,11 @@ public class RuleTests
         Assert.Empty(Validator.Run(new ChannelDay(A.Channel.Id, new LocalDate(2011, 12, 30), null, DayEvidence.None, new Dictionary<LocalDate, DaySummary>()), Limits));
 
     [Fact]
-    public void Two_values_for_one_instant_are_suspect_and_a_replacement_without_better_quality_fails()
+    public void Two_values_for_one_interval_are_suspect_and_so_is_one_that_gave_way_to_lesser_quality()
     {
         Is(RuleNames.Duplicate, null, A.Day());
         Assert.Equal([new SlotRange(7, 1)], Is(RuleNames.Duplicate, Verdict.Suspect, A.Day(evidence: new DayEvidence { Conflicts = [7] }))!.Slots);
-        Is(RuleNames.Duplicate, Verdict.Fail, A.Day(evidence: new DayEvidence { WrongReplacements = [7] }));
+        Assert.Contains("1 values gave way", Is(RuleNames.Duplicate, Verdict.Suspect, A.Day(evidence: new DayEvidence { GaveWay = [7] }))!.Words, StringComparison.Ordinal);
     }
 
     [Fact]

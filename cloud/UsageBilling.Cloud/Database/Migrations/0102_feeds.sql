@@ -17,7 +17,11 @@ CREATE TABLE delivered_day (
   quantities        bytea NOT NULL CHECK (octet_length(quantities) IN (4 * 1440 / interval_minutes, 8 * 1440 / interval_minutes)),
   qualities         bytea NOT NULL CHECK (octet_length(qualities) IN (0, 1440 / interval_minutes)),
   delivered_at      timestamptz NOT NULL,
-  PRIMARY KEY (channel_id, day, import_id, stated_at, hash)
+  -- 1 values dated by their receipt, 2 values dated by their source (a version), 3 a version's slots without a value: those that are not missing here.
+  kind              smallint NOT NULL CHECK (kind BETWEEN 1 AND 3),
+  -- The meter's serial in the source's words, or empty: a withdrawal speaks of its own meter.
+  meter             text NOT NULL,
+  PRIMARY KEY (channel_id, day, import_id, stated_at, hash, kind, meter)
 ) PARTITION BY RANGE (day);
 
 -- A quantity over a span longer than an interval may be: accumulated reads, daily and monthly figures. Insert-only.
@@ -27,10 +31,12 @@ CREATE TABLE usage_total (
   from_at           timestamptz NOT NULL,
   to_at             timestamptz NOT NULL CHECK (to_at > from_at),
   quantity          bigint NOT NULL,
-  quality           smallint NOT NULL CHECK (quality BETWEEN 1 AND 4),
+  -- 0: a version that takes earlier totals of the same span back.
+  quality           smallint NOT NULL CHECK (quality BETWEEN 0 AND 4),
   import_id         uuid NOT NULL,
   stated_at         timestamptz NOT NULL,
   delivered_at      timestamptz NOT NULL,
+  versioned         boolean NOT NULL CHECK (versioned OR quality > 0),
   PRIMARY KEY (channel_id, from_at, to_at, import_id, stated_at, quantity, quality)
 );
 ALTER TABLE usage_total ADD FOREIGN KEY (channel_id) REFERENCES channel (channel_id);

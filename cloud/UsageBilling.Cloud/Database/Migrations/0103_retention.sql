@@ -21,7 +21,9 @@ CREATE TABLE delivered_parked (
   quantities        bytea NOT NULL,
   qualities         bytea NOT NULL,
   delivered_at      timestamptz NOT NULL,
-  PRIMARY KEY (channel_id, day, import_id, stated_at, hash)
+  kind              smallint NOT NULL,
+  meter             text NOT NULL,
+  PRIMARY KEY (channel_id, day, import_id, stated_at, hash, kind, meter)
 );
 
 -- Asked to be projected again, because what they were parked for may have gone.
