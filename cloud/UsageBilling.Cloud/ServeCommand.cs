@@ -90,6 +90,7 @@ internal static class ServeCommand
         app.MapProvisioning();
         app.MapUsageEvents();
         app.MapReads();
+        app.MapAlternates();
         app.MapAccounts();
         app.MapConsumption();
         app.MapConsumptionCsv();

@@ -72,6 +72,17 @@ public static class DueDays
             ON CONFLICT DO NOTHING
             """, cancellationToken, channels.Select(c => c.Value).ToArray(), UtcDay.Of(now), now);
 
+    /// <summary>
+    /// UTC days [<paramref name="first"/>, <paramref name="last"/>] of channels that have ended are validated again, although their intervals did not change: what they are judged or
+    /// estimated by did. The caller holds the channels' locks. Returns how many days were not in the list yet.
+    /// </summary>
+    public static Task<int> ValidateAgainAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, LocalDate first, LocalDate last, Instant now, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync("""
+            INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
+            SELECT channel_id, day, 'validate', $4 FROM interval_day WHERE channel_id = ANY($1) AND day >= $2 AND day <= $3 AND day < $5
+            ON CONFLICT DO NOTHING
+            """, cancellationToken, channels.Select(c => c.Value).ToArray(), first, last, now, UtcDay.Of(now));
+
     /// <summary>Puts days into the lists. The caller holds the channels' locks.</summary>
     internal static async Task AddAsync(NpgsqlConnection connection, IReadOnlyCollection<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)
     {

@@ -39,6 +39,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         {
             await InstallAsync(document, problems, cancellationToken);
             await RegisterVirtualAsync(document, problems, cancellationToken);
+            await SaveAlternatesAsync(document, actor, problems, cancellationToken);
         }
 
         return new(dryRun, problems.Count == 0 ? counts : [], problems);
@@ -192,6 +193,34 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         catch (MeteringConfigurationException e)
         {
             problems.Add(new("$.virtualChannels", e.Message));
+        }
+    }
+
+    private async Task SaveAlternatesAsync(ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    {
+        if (document.Alternates.Count == 0 || problems.Count > 0)
+        {
+            return;
+        }
+
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        foreach (var alternate in document.Alternates)
+        {
+            try
+            {
+                var (_, of, by, isCheckMeter, from, to) = alternate;
+                await ChannelAlternates.SaveAsync(connection, new ChannelAlternate(of.Id, by.Id, isCheckMeter, from, to), actor, Instant.FromDateTimeOffset(time.GetUtcNow()), cancellationToken);
+            }
+            catch (MeteringConfigurationException e)
+            {
+                problems.Add(new(alternate.Path, e.Message));
+            }
+        }
+
+        if (problems.Count == 0)
+        {
+            await transaction.CommitAsync(cancellationToken);
         }
     }
 

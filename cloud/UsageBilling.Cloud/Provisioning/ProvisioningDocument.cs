@@ -49,6 +49,9 @@ public sealed record ProvisioningDocument
     /// <summary>Channels computed from others.</summary>
     public required IReadOnlyList<ProvisionedVirtualChannel> VirtualChannels { get; init; }
 
+    /// <summary>Channels that stand for others.</summary>
+    public required IReadOnlyList<ProvisionedAlternate> Alternates { get; init; }
+
     /// <summary>Contracts.</summary>
     public required IReadOnlyList<ContractRecord> Contracts { get; init; }
 
@@ -76,7 +79,7 @@ public sealed record ProvisioningDocument
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, virtualChannels, divisions, contracts, usageDefinitions"));
+                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, virtualChannels, divisions, alternates, contracts, usageDefinitions"));
                 return null;
             }
 
@@ -96,6 +99,7 @@ public sealed record ProvisioningDocument
             ServicePoints = root.List("servicePoints", ServicePoint),
             Meters = root.List("meters", Meter),
             VirtualChannels = VirtualChannelReader.Read(root),
+            Alternates = VirtualChannelReader.ReadAlternates(root),
             Contracts = root.List("contracts", Contract),
             Usage = root.List("usageDefinitions", UsageDefinitionDocument.Read),
         };

@@ -1,4 +1,5 @@
 using System.Numerics;
+using NodaTime;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Metering.Virtual;
 using UsageBilling.Protocols;
@@ -7,6 +8,9 @@ namespace UsageBilling.Cloud.Provisioning;
 
 /// <summary>A virtual channel of a document, with where it stands there.</summary>
 public sealed record ProvisionedVirtualChannel(string Path, ChannelKey Key, VirtualFormula Formula);
+
+/// <summary>A channel that stands for another's gaps.</summary>
+public sealed record ProvisionedAlternate(string Path, ChannelKey Of, ChannelKey By, bool IsCheckMeter, LocalDate? From, LocalDate? To);
 
 /// <summary>Reads <c>virtualChannels</c> (sums and differences) and <c>divisions</c> (one channel divided into parts that sum to it).</summary>
 internal static class VirtualChannelReader
@@ -19,6 +23,21 @@ internal static class VirtualChannelReader
 
     public static IReadOnlyList<ProvisionedVirtualChannel> Read(JsonObjectReader root) =>
         [.. root.List("virtualChannels", Combination), .. root.List("divisions", Division).SelectMany(d => d)];
+
+    /// <summary>Reads <c>alternates</c>: which channel stands for which.</summary>
+    public static IReadOnlyList<ProvisionedAlternate> ReadAlternates(JsonObjectReader root) => root.List("alternates", item =>
+    {
+        var unknown = new Named(new ChannelKey("refused", new Measurand(Quantity.ActiveEnergy, Direction.Import)));
+        var alternate = new ProvisionedAlternate(
+            item.Path, (item.Object("of", c => new Named(Channel(c))) ?? unknown).Key, (item.Object("by", c => new Named(Channel(c))) ?? unknown).Key,
+            item.OneOf("kind", "check", "alternate") == "check", item.OptionalDate("from"), item.OptionalDate("to"));
+        if (alternate.To <= alternate.From)
+        {
+            item.Problem("to", "must be after from: it is the day after the last");
+        }
+
+        return alternate;
+    });
 
     private sealed record Named(ChannelKey Key);
 

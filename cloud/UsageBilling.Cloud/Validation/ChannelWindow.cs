@@ -131,6 +131,15 @@ internal sealed class ChannelWindow
         return new EstimationWindow(profile, Zone) { Holidays = Rules.Holidays, Doubtful = doubtful };
     }
 
+    /// <summary>The same with what else may stand for a gap: days that nobody should copy, check meters and alternate channels.</summary>
+    public async Task<EstimationWindow?> ForEstimationAsync(IReadOnlySet<LocalDate> doubtful, CancellationToken cancellationToken) =>
+        ForEstimation(doubtful) is not { } window ? null : new EstimationWindow(window.Profile, Zone)
+        {
+            Holidays = window.Holidays,
+            Doubtful = window.Doubtful,
+            Alternates = await AlternateProfiles.ReadAsync(_connection, Id, window.Profile, Zone, cancellationToken),
+        };
+
     /// <summary>Instants at which a register of the channel was read.</summary>
     public HashSet<Instant> ReadAt() => [.. _histories.SelectMany(h => Enumerable.Range(0, h.Count).Select(i => h[i].At))];
 

@@ -55,7 +55,7 @@ internal sealed class DayValidation(NpgsqlConnection connection, RuleSet rules, 
         }
 
         var doubtful = await FindingStore.DoubtfulDaysAsync(connection, window.Id, window.First.PlusDays(-70), window.Last.PlusDays(70), cancellationToken);
-        var source = window.ForEstimation(doubtful)!;
+        var source = (await window.ForEstimationAsync(doubtful, cancellationToken))!;
         var overrides = gaps.Select(g => Estimator.Fill(g, source, window.Class.Estimation)).OfType<Estimate>()
             .Select(e => Override(window, e, source.Profile, Actor, "the rule set fills gaps")).ToArray();
         await IntervalOverrides.AddAsync(connection, overrides, now, cancellationToken);
@@ -65,7 +65,7 @@ internal sealed class DayValidation(NpgsqlConnection connection, RuleSet rules, 
     /// <summary>An estimate as an override.</summary>
     public NewOverride Override(ChannelWindow window, Estimate estimate, LoadProfile measured, string actor, string reason) => new(
         window.Id, Guid.CreateVersion7(now.ToDateTimeOffset()), EstimateParts.Of(estimate, measured), EstimationMethods.NameOf(estimate.Method), rules.Version, actor,
-        estimate.Sources.IsEmpty ? reason : $"{reason}; from {string.Join(", ", estimate.Sources.Select(d => $"{d:uuuu-MM-dd}"))}");
+        estimate.Alternate is { } alternate ? $"{reason}; from {alternate}" : estimate.Sources.IsEmpty ? reason : $"{reason}; from {string.Join(", ", estimate.Sources.Select(d => $"{d:uuuu-MM-dd}"))}");
 
     /// <summary>Of a run of which nothing is known, the part up to the last day to validate: what comes after it may still arrive. A known advance is taken whole.</summary>
     private static Gap? Within(Gap gap, LoadProfile profile, Instant end)

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
@@ -42,9 +41,9 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
     public Task<FindingResult> AcceptAsync(FindingKey key, string actor, string reason, int? revision, CancellationToken cancellationToken) =>
         DecideAsync(key, actor, "accept-finding", "accepted", reason, revision, (_, _, _) => Task.FromResult<string?>(null), cancellationToken);
 
-    /// <summary>Fills the finding's slots by the first method that can, or by one chosen.</summary>
+    /// <summary>Fills the finding's slots by the first method that can, or by one chosen; what is estimated already is only estimated again by one that is chosen.</summary>
     public Task<FindingResult> EstimateAsync(FindingKey key, string actor, string reason, int? revision, EstimationMethod? method, CancellationToken cancellationToken) =>
-        DecideAsync(key, actor, "estimate-finding", "estimated", reason, revision, (connection, finding, now) => EstimateAsync(connection, finding, actor, reason, method, now, cancellationToken), cancellationToken);
+        DecideAsync(key, actor, "estimate-finding", "estimated", reason, revision, (connection, finding, now) => EstimateAsync(connection, finding, actor, reason, method, now, cancellationToken), cancellationToken, again: method is not null);
 
     /// <summary>Sets quantities by hand on the finding's day.</summary>
     public Task<FindingResult> EditAsync(FindingKey key, string actor, string reason, int? revision, IntervalEdit edit, CancellationToken cancellationToken) =>
@@ -77,7 +76,8 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
     }
 
     private async Task<FindingResult> DecideAsync(
-        FindingKey key, string actor, string action, string state, string reason, int? revision, Func<NpgsqlConnection, FindingRow, Instant, Task<string?>> act, CancellationToken cancellationToken)
+        FindingKey key, string actor, string action, string state, string reason, int? revision, Func<NpgsqlConnection, FindingRow, Instant, Task<string?>> act, CancellationToken cancellationToken,
+        bool again = false)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -94,7 +94,7 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
             return new FindingResult(FindingOutcome.Changed, "the finding has changed since; read it again");
         }
 
-        if (finding.State == "closed" || finding.State == state)
+        if (finding.State == "closed" || (finding.State == state && !again))
         {
             return new FindingResult(FindingOutcome.NotPossible, $"the finding is {finding.State} already");
         }
@@ -134,24 +134,25 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
         var window = await ChannelWindow.ReadAsync(connection, channel, terms, rules, finding.Day, finding.Day, now, cancellationToken);
         var doubtful = (await FindingStore.DoubtfulDaysAsync(connection, channel, finding.Day.PlusDays(-70), finding.Day.PlusDays(70), cancellationToken)).ToHashSet();
         doubtful.Add(finding.Day);
-        if (window.ForEstimation(doubtful) is not { } source)
+        if (await window.ForEstimationAsync(doubtful, cancellationToken) is not { } source)
         {
             return "nothing of the channel is known";
         }
 
         // What an estimate stands on is what was measured, whatever is laid over it now.
         var span = LocalDay.Of(finding.Day, window.Zone);
-        var days = UtcDays(span).ToArray();
-        var measured = await MeasuredProfileAsync(connection, channel, terms, source.Profile, days, now, cancellationToken);
         var offset = (int)((span.Start - source.Profile.Start).TotalMinutes / source.Profile.IntervalMinutes);
+        var days = UtcDays(Unmeasured(source.Profile, span, finding.Slots.Select(s => (offset + s.First, offset + s.End)))).ToArray();
+        var measured = await MeasuredProfileAsync(connection, channel, terms, source.Profile, days, now, cancellationToken);
+        var read = window.ReadAt();
+        var found = Gap.Find(measured, index => read.Contains(At(measured, index)));
         var estimates = new List<Estimate>();
-        foreach (var range in finding.Slots)
+        foreach (var gap in finding.Slots.SelectMany(range => Gaps(measured, found, offset + range.First, offset + range.End)).DistinctBy(g => g.First))
         {
-            var gap = Gap.Of(measured, offset + range.First, range.Count, advanceKnown: !HasMissing(measured, offset + range.First, range.Count));
             var filled = method is { } chosen ? Estimator.FillBy(chosen, gap, source, window.Class.Estimation) : Estimator.Fill(gap, source, window.Class.Estimation);
             if (filled is null)
             {
-                return $"no method has what it needs for slots {range.First} to {range.End - 1}: choose another, edit, or wait for data";
+                return $"no method has what it needs for the {gap.Count} intervals from {At(measured, gap.First)}: choose another, edit, or wait for data";
             }
 
             estimates.Add(filled);
@@ -161,6 +162,57 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
         await IntervalOverrides.AddAsync(connection, [.. estimates.Select(e => validation.Override(window, e, measured, actor, reason))], now, cancellationToken);
         return null;
     }
+
+    /// <summary>
+    /// What to estimate of [first, end): a gap whose advance is known is always estimated whole, since only its whole sum is known; what lies beside gaps keeps the sum that was measured.
+    /// </summary>
+    private static IEnumerable<Gap> Gaps(LoadProfile measured, IEnumerable<Gap> found, int first, int end)
+    {
+        var at = first;
+        foreach (var gap in found.Where(g => g.First < end && g.End > first))
+        {
+            if (gap.First > at)
+            {
+                yield return Gap.Of(measured, at, gap.First - at, advanceKnown: true);
+            }
+
+            var clipped = (First: Math.Max(gap.First, first), End: Math.Min(gap.End, end));
+            yield return gap.Advance is null ? Gap.Of(measured, clipped.First, clipped.End - clipped.First, advanceKnown: false) : gap;
+            at = gap.End;
+        }
+
+        if (at < end)
+        {
+            yield return Gap.Of(measured, at, end - at, advanceKnown: true);
+        }
+    }
+
+    /// <summary>The day, and as far as intervals that nobody measured go on from the ranges to both sides.</summary>
+    private static Interval Unmeasured(LoadProfile profile, Interval day, IEnumerable<(int First, int End)> ranges)
+    {
+        bool Open(int index) => profile.Qualities.Length > 0 && index >= 0 && index < profile.Length
+            && profile.Qualities.Span[index] is (byte)IntervalQuality.Missing or (byte)IntervalQuality.Interpolated or (byte)IntervalQuality.Estimated;
+        var (start, stop) = (day.Start, day.End);
+        foreach (var (first, end) in ranges)
+        {
+            var (a, b) = (first, end);
+            while (Open(a - 1))
+            {
+                a--;
+            }
+
+            while (Open(b))
+            {
+                b++;
+            }
+
+            (start, stop) = (Instant.Min(start, At(profile, a)), Instant.Max(stop, At(profile, b)));
+        }
+
+        return new Interval(start, stop);
+    }
+
+    private static Instant At(LoadProfile profile, int index) => profile.Start + Duration.FromMinutes((long)index * profile.IntervalMinutes);
 
     private static async Task<LoadProfile> MeasuredProfileAsync(
         NpgsqlConnection connection, ChannelId channel, ChannelTerms terms, LoadProfile final, LocalDate[] days, Instant now, CancellationToken cancellationToken)
@@ -225,8 +277,6 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
             connection, [new NewOverride(channel, Guid.CreateVersion7(now.ToDateTimeOffset()), [.. parts], "edit", rules.Version, actor, reason)], now, cancellationToken);
         return null;
     }
-
-    private static bool HasMissing(LoadProfile profile, int first, int count) => profile.Qualities.Span.Slice(first, count).Contains((byte)IntervalQuality.Missing);
 
     private static IEnumerable<LocalDate> UtcDays(Interval span)
     {

@@ -31,17 +31,11 @@ public sealed class EstimationWindow
     /// <summary>Days that nobody should copy: outage, a failed rule.</summary>
     public IReadOnlySet<LocalDate> Doubtful { get; init; } = ImmutableHashSet<LocalDate>.Empty;
 
-    /// <summary>The check meter or another channel that carries the same, over the same span and grid; null: there is none.</summary>
-    public LoadProfile? Alternate { get; init; }
-
-    /// <summary><see cref="Alternate"/> is a check meter at the same place.</summary>
-    public bool AlternateIsCheckMeter { get; init; }
+    /// <summary>Channels that carry the same, in the order in which they are asked: check meters first.</summary>
+    public ImmutableArray<Alternate> Alternates { get; init; } = [];
 
     /// <summary>Whether an interval is measured or set by a person.</summary>
     public bool IsValid(int index) => index >= 0 && index < Profile.Length && IsValid(Profile, index);
-
-    /// <summary>Whether an interval of the alternate is measured or set by a person.</summary>
-    public bool IsAlternateValid(int index) => Alternate is not null && IsValid(Alternate, index);
 
     /// <summary>The local day of an interval.</summary>
     public LocalDate DayOf(int index) => At(index).InZone(Zone).Date;
@@ -94,7 +88,7 @@ public sealed class EstimationWindow
         return true;
     }
 
-    private static bool IsValid(LoadProfile profile, int index) =>
+    internal static bool IsValid(LoadProfile profile, int index) =>
         profile.Qualities.Length == 0 || profile.Qualities.Span[index] is (byte)IntervalQuality.Measured or (byte)IntervalQuality.Edited;
 }
 

@@ -8,7 +8,8 @@ namespace UsageBilling.Metering.Estimation;
 /// <param name="Method">How.</param>
 /// <param name="Quantities">One an interval of the gap; their sum is the gap's advance where that is known, and none is negative.</param>
 /// <param name="Sources">Local days it was made from; empty for methods that need none.</param>
-public sealed record Estimate(Gap Gap, EstimationMethod Method, ImmutableArray<long> Quantities, ImmutableArray<LocalDate> Sources);
+/// <param name="Alternate">Name of the channel that it was made from; null for methods that look at the channel alone.</param>
+public sealed record Estimate(Gap Gap, EstimationMethod Method, ImmutableArray<long> Quantities, ImmutableArray<LocalDate> Sources, string? Alternate = null);
 
 /// <summary>How far methods reach. Configuration data: see <see cref="Validation.RuleSet"/>.</summary>
 public sealed record EstimationLimits
@@ -33,33 +34,47 @@ public static class Estimator
     public static Estimate? Fill(Gap gap, EstimationWindow window, EstimationLimits limits) =>
         gap.Advance < 0 || gap.Known.Any(k => k < 0)
             ? null
-            : Alternate(gap, window) ?? Line(gap, window, limits) ?? Days(gap, window, EstimationMethod.AverageLikeDays, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks))
+            : FromAlternate(gap, window, null) ?? Line(gap, window, limits) ?? Days(gap, window, EstimationMethod.AverageLikeDays, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks))
                 ?? Days(gap, window, EstimationMethod.LikeDayTable, day => LikeDays.Table(window, day));
 
     /// <summary>By one method that a person chose; null where it has not what it needs.</summary>
     public static Estimate? FillBy(EstimationMethod method, Gap gap, EstimationWindow window, EstimationLimits limits) =>
         gap.Advance < 0 || gap.Known.Any(k => k < 0) ? null : method switch
         {
-            EstimationMethod.CheckMeter or EstimationMethod.AlternateChannel => Alternate(gap, window),
+            EstimationMethod.CheckMeter or EstimationMethod.AlternateChannel => FromAlternate(gap, window, method),
             EstimationMethod.Linear => Line(gap, window, limits with { LinearMinutes = int.MaxValue }),
             EstimationMethod.AverageLikeDays => Days(gap, window, method, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks)),
             EstimationMethod.LikeDayTable => Days(gap, window, method, day => LikeDays.Table(window, day)),
             _ => throw new ArgumentOutOfRangeException(nameof(method), method, "no such method"),
         };
 
-    private static Estimate? Alternate(Gap gap, EstimationWindow window)
+    /// <summary>By the first alternate that has every interval of the gap. Another exponent is another unit of the same quantities: the powers of ten stay exact until units are shared out.</summary>
+    private static Estimate? FromAlternate(Gap gap, EstimationWindow window, EstimationMethod? method)
     {
-        for (var i = gap.First; i < gap.End; i++)
+        foreach (var alternate in window.Alternates.Where(a => method is null || a.Method == method))
         {
-            if (!window.IsAlternateValid(i))
+            if (!Enumerable.Range(gap.First, gap.Count).All(i => EstimationWindow.IsValid(alternate.Profile, i)))
             {
-                return null;
+                continue;
             }
+
+            var finer = window.Profile.Exponent - alternate.Profile.Exponent;
+            var numerators = alternate.Profile.Quantities.Span.Slice(gap.First, gap.Count).ToArray();
+            return Scaled(gap, alternate.Method, Array.ConvertAll(numerators, n => checked(n * TenTo(-finer))), TenTo(finer), []) with { Alternate = alternate.Name };
         }
 
-        return window.Alternate is not { } alternate
-            ? null
-            : Scaled(gap, window.AlternateIsCheckMeter ? EstimationMethod.CheckMeter : EstimationMethod.AlternateChannel, alternate.Quantities.Span.Slice(gap.First, gap.Count).ToArray(), 1, []);
+        return null;
+    }
+
+    private static long TenTo(int power)
+    {
+        var value = 1L;
+        for (; power > 0; power--)
+        {
+            value = checked(value * 10);
+        }
+
+        return value;
     }
 
     /// <summary>v_i = a + (b − a) · i / (n + 1), kept as numerators over n + 1.</summary>
@@ -128,7 +143,7 @@ public static class Estimator
         return Scaled(gap, method, numerators, most, [.. used]);
     }
 
-    private static Estimate Scaled(Gap gap, EstimationMethod method, long[] numerators, int denominator, ImmutableArray<LocalDate> sources)
+    private static Estimate Scaled(Gap gap, EstimationMethod method, long[] numerators, long denominator, ImmutableArray<LocalDate> sources)
     {
         var shape = Array.ConvertAll(numerators, n => Math.Max(0, n));
         long[] values;

@@ -33,16 +33,21 @@ public sealed record ChannelDay(ChannelId Channel, LocalDate Day, LoadProfile? P
     /// <summary>A summary for the days that follow.</summary>
     public DaySummary Summarise()
     {
-        var (sum, peak, valid, estimated) = (0L, 0L, true, 0);
+        var (sum, peak, second, valid, estimated) = (0L, 0L, 0L, true, 0);
         for (var slot = 0; slot < Slots; slot++)
         {
             sum = checked(sum + Quantities[slot]);
-            peak = IsValid(slot) ? Math.Max(peak, Quantities[slot]) : peak;
+            if (IsValid(slot))
+            {
+                second = Math.Max(second, Math.Min(peak, Quantities[slot]));
+                peak = Math.Max(peak, Quantities[slot]);
+            }
+
             valid &= IsValid(slot);
             estimated += QualityOf(slot) == IntervalQuality.Estimated ? 1 : 0;
         }
 
-        return new DaySummary(sum, peak, Profile?.IntervalMinutes ?? 0, valid, estimated);
+        return new DaySummary(sum, peak, Profile?.IntervalMinutes ?? 0, valid, estimated) { SecondPeak = second, ZeroExplained = Evidence.ZeroReason is not null };
     }
 
     /// <summary>A quantity for people: <c>1.25 kWh</c> is written <c>1250 Wh</c>.</summary>
@@ -75,7 +80,14 @@ public sealed record ChannelDay(ChannelId Channel, LocalDate Day, LoadProfile? P
 /// <param name="IntervalMinutes">Interval length; 0 for a day without instants.</param>
 /// <param name="Valid">Every interval is measured or edited.</param>
 /// <param name="EstimatedSlots">How many intervals are estimated.</param>
-public readonly record struct DaySummary(long Sum, long Peak, int IntervalMinutes, bool Valid, int EstimatedSlots);
+public readonly record struct DaySummary(long Sum, long Peak, int IntervalMinutes, bool Valid, int EstimatedSlots)
+{
+    /// <summary>Second-highest valid interval.</summary>
+    public long SecondPeak { get; init; }
+
+    /// <summary>Nothing need have flowed on the day, or a part of it: see <see cref="DayEvidence.ZeroReason"/>.</summary>
+    public bool ZeroExplained { get; init; }
+}
 
 /// <summary>What is known of a day apart from its intervals. Everything left out says: nothing is known, and the rule that asks passes.</summary>
 public sealed record DayEvidence
@@ -131,8 +143,14 @@ public sealed record DayEvidence
     /// <summary>False: no supply, no installation or a device that is out of service.</summary>
     public bool InService { get; init; } = true;
 
-    /// <summary>Why nothing need flow: seasonal supply, outage, disconnection; null: there is no reason.</summary>
+    /// <summary>Why nothing need flow in <see cref="ZeroSlots"/>: seasonal supply, outage, disconnection; null: there is no reason.</summary>
     public string? ZeroReason { get; init; }
+
+    /// <summary>The slots that <see cref="ZeroReason"/> holds for; empty: all of the day.</summary>
+    public ImmutableArray<SlotRange> ZeroSlots { get; init; } = [];
+
+    /// <summary>Whether a slot may be zero for a reason.</summary>
+    public bool MayBeZero(int slot) => ZeroReason is not null && (ZeroSlots.IsEmpty || ZeroSlots.Any(s => slot >= s.First && slot < s.End));
 }
 
 /// <summary>A register's advance over the day.</summary>

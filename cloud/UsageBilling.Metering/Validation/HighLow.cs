@@ -4,7 +4,7 @@ namespace UsageBilling.Metering.Validation;
 
 /// <summary>
 /// Average daily use of a period against the same period last year (364 days before, so that weekdays match), else the period before: above 200 % or
-/// below 50 % (Oracle D2-HILO-CHK). Reported on the day on which it begins, not on each day that it lasts.
+/// below 50 % (Oracle D2-HILO-CHK). Days with a reason for zero use are no use to compare. Reported on the day on which it begins, not on each day that it lasts.
 /// </summary>
 public static class HighLow
 {
@@ -55,7 +55,7 @@ public static class HighLow
         var (sum, known) = (0m, 0);
         for (var i = 0; i < days; i++)
         {
-            if (of(last.PlusDays(-i)) is { IntervalMinutes: > 0 } summary)
+            if (of(last.PlusDays(-i)) is { IntervalMinutes: > 0, ZeroExplained: false } summary)
             {
                 sum += summary.Sum;
                 known++;

@@ -1,6 +1,11 @@
+using System.Collections.Immutable;
+
 namespace UsageBilling.Metering.Validation;
 
-/// <summary>Per day: (P1 − P3) / P3 &gt; 1.8, where P1 and P3 are the highest and third-highest interval (CPUC; Oracle D2-INTSPKCHK).</summary>
+/// <summary>
+/// Per day: (P1 − P3) / P3 &gt; 1.8, where P1 and P3 are the highest and third-highest interval (CPUC; Oracle D2-INTSPKCHK). A house has such days every week: what the meter
+/// usually takes at its peak is no spike (<see cref="Thresholds.SpikeUsual"/>).
+/// </summary>
 public static class Spike
 {
     /// <summary>Looks at valid intervals; needs three of them.</summary>
@@ -40,7 +45,29 @@ public static class Spike
             return null;
         }
 
-        return day.Found(RuleNames.Spike, [new SlotRange(at, 1)], [new("p1", p1), new("p3", p3)], ratio, Verdict.Suspect, FormattableString.Invariant(
+        var usual = UsualPeak(day, limits);
+        if (p1 <= limits.SpikeUsual * usual)
+        {
+            return null;
+        }
+
+        ImmutableArray<MeasuredValue> measured = usual is { } peak ? [new("p1", p1), new("p3", p3), new("usual", peak)] : [new("p1", p1), new("p3", p3)];
+        return day.Found(RuleNames.Spike, [new SlotRange(at, 1)], measured, ratio, Verdict.Suspect, FormattableString.Invariant(
             $"the highest interval, {day.Amount(p1)}, is above the third-highest, {day.Amount(p3)}, by {(p3 == 0 ? "any" : ((p1 - p3) / (decimal)p3).ToString("0.##"))} times it; {ratio} is allowed"));
+    }
+
+    private static long? UsualPeak(ChannelDay day, Thresholds limits)
+    {
+        var (usual, known) = (0L, 0);
+        for (var i = 1; i <= limits.SpikeDays; i++)
+        {
+            if (day.History.TryGetValue(day.Day.PlusDays(-i), out var before) && before.IntervalMinutes == day.Profile!.IntervalMinutes)
+            {
+                usual = Math.Max(usual, before.SecondPeak);
+                known++;
+            }
+        }
+
+        return 4 * known < 3 * limits.SpikeDays ? null : usual;
     }
 }

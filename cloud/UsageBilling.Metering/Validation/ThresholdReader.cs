@@ -17,6 +17,8 @@ internal sealed class ThresholdReader(Action<string, string> problem)
                 "clockFailSeconds" => read with { ClockFailSeconds = Whole(value, at, 0, 86_400) },
                 "floorPerHour" => read with { FloorPerHour = Number(value, at, 0, 1_000_000_000) },
                 "spikeRatio" => read with { SpikeRatio = OptionalNumber(value, at, 0, 1_000_000) },
+                "spikeUsual" => read with { SpikeUsual = OptionalNumber(value, at, 0, 1_000_000) },
+                "spikeDays" => read with { SpikeDays = Whole(value, at, 1, 182) },
                 "sumCheckCounts" => read with { SumCheckCounts = OptionalWhole(value, at, 0, 1_000_000) },
                 "sumCheckShare" => read with { SumCheckShare = Number(value, at, 0, 1) },
                 "highPercent" => read with { HighPercent = OptionalNumber(value, at, 100, 1_000_000) },

@@ -18,6 +18,15 @@ public sealed record Thresholds
     /// <summary>Spike: (P1 − P3) / P3 above this. The default value is 1.8 (CPUC).</summary>
     public decimal? SpikeRatio { get; init; } = 1.8m;
 
+    /// <summary>
+    /// Spike: P1 also above this many times the usual peak, the highest second-highest interval of the days before (a spike is one interval, so earlier ones do not raise it).
+    /// The default value is 1.5; null: any P1 will do. Where less than three quarters of the days are known, the floor alone decides.
+    /// </summary>
+    public decimal? SpikeUsual { get; init; } = 1.5m;
+
+    /// <summary>Spike: days that the usual peak is taken of. The default value is 28: whole weeks.</summary>
+    public int SpikeDays { get; init; } = 28;
+
     /// <summary>Sum check: this many last digits of the register, times multiplier, are allowed. The default value is 2.</summary>
     public int? SumCheckCounts { get; init; } = 2;
 

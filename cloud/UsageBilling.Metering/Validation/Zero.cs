@@ -2,13 +2,13 @@ using UsageBilling.Metering.Intervals;
 
 namespace UsageBilling.Metering.Validation;
 
-/// <summary>No use for too long. Allowed for seasonal supply, outage and disconnection (Elexon CP0789).</summary>
+/// <summary>No use for too long. Allowed for seasonal supply, outage and disconnection (Elexon CP0789), for as long as they last.</summary>
 public static class Zero
 {
     /// <summary>Looks for the longest run of zero, which may begin on days before.</summary>
     public static Finding? Check(ChannelDay day, Thresholds limits)
     {
-        if (limits.ZeroHours is not { } hours || day.Profile is null || day.Evidence.ZeroReason is not null)
+        if (limits.ZeroHours is not { } hours || day.Profile is null)
         {
             return null;
         }
@@ -28,12 +28,12 @@ public static class Zero
     }
 
     private static bool IsZero(ChannelDay day, int slot) =>
-        day.Quantities[slot] == 0 && day.QualityOf(slot) is IntervalQuality.Measured or IntervalQuality.Interpolated;
+        day.Quantities[slot] == 0 && !day.Evidence.MayBeZero(slot) && day.QualityOf(slot) is IntervalQuality.Measured or IntervalQuality.Interpolated;
 
     private static int Earlier(ChannelDay day)
     {
         var slots = 0;
-        for (var date = day.Day.PlusDays(-1); day.History.TryGetValue(date, out var before) && before is { Sum: 0, EstimatedSlots: 0, Valid: true }; date = date.PlusDays(-1))
+        for (var date = day.Day.PlusDays(-1); day.History.TryGetValue(date, out var before) && before is { Sum: 0, EstimatedSlots: 0, Valid: true, ZeroExplained: false }; date = date.PlusDays(-1))
         {
             slots += before.IntervalMinutes == 0 ? 0 : 1440 / day.Profile!.IntervalMinutes;
         }

@@ -77,6 +77,29 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
     }
 
     [Fact]
+    public async Task Alternates_come_with_the_document_and_end_by_saying_so()
+    {
+        await using var scene = await Scene.CreateAsync(3, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        document["alternates"] = JsonNode.Parse("""
+            [{"of": {"servicePoint": "P0001"}, "by": {"servicePoint": "P0002"}, "kind": "check", "from": "2026-02-01"}, {"of": {"servicePoint": "P0001"}, "by": {"servicePoint": "P0003"}, "kind": "alternate"}]
+            """);
+        await scene.Site.ProvisionAsync(document);
+        await scene.Site.ProvisionAsync(document);
+        document["alternates"]![0]!["to"] = "2026-03-01";
+        await scene.Site.ProvisionAsync(document);
+        Assert.Equal("2026-03-01", await scene.Site.ScalarAsync<string>("SELECT string_agg(to_day::text, ',') FROM channel_alternate"));
+        Assert.Equal(2L, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM channel_alternate"));
+
+        document["alternates"]![1]!["by"]!["servicePoint"] = "P0001";
+        var itself = Assert.Single(await ProblemsAsync(scene.Site, document));
+        Assert.Equal(("$.alternates[1]", true), (itself.Path, itself.Message.Contains("cannot stand for itself", StringComparison.Ordinal)));
+        document["alternates"]![1]!["kind"] = "spare";
+        document["alternates"]![0]!["to"] = "2026-01-01";
+        Assert.Equal(["$.alternates[0].to", "$.alternates[1].kind"], (await ProblemsAsync(scene.Site, document)).Select(p => p.Path));
+    }
+
+    [Fact]
     public async Task What_contradicts_the_database_is_refused_as_a_whole()
     {
         await using var scene = await Scene.CreateAsync(2, _ => Task.CompletedTask);

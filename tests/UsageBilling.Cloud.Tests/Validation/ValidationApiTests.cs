@@ -122,6 +122,21 @@ public sealed class ValidationApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_check_meter_is_configured_and_ended_over_http()
+    {
+        var request = new { channel = channels[0].Id.Value, by = channels[1].Id.Value, kind = "check", from = "2026-10-01" };
+        using var added = await client.PostAsJsonAsync("/api/v1/alternates", request);
+        Assert.True((bool)(await added.Content.ReadFromJsonAsync<JsonObject>())!["changed"]!);
+        using var ended = await client.PostAsJsonAsync("/api/v1/alternates", new { request.channel, request.by, request.kind, request.from, to = "2026-11-01" });
+        Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
+        var kept = Assert.Single((await client.GetFromJsonAsync<JsonObject>("/api/v1/alternates?point=P0001"))!["items"]!.AsArray())!;
+        Assert.Equal(("P0002", "check", "2026-10-01", "2026-11-01"), ((string)kept["byPoint"]!, (string)kept["kind"]!, (string)kept["from"]!, (string)kept["to"]!));
+        using var circle = await client.PostAsJsonAsync("/api/v1/alternates", new { channel = request.by, by = request.channel, kind = "alternate" });
+        Assert.Equal(HttpStatusCode.BadRequest, circle.StatusCode);
+        Assert.Contains("stands on", await circle.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_document_of_limits_is_loaded_once_and_its_mistakes_are_named()
     {
         using var wrong = await client.PostAsJsonAsync("/api/v1/validation/rule-sets", new { version = "2", classes = new[] { new { name = "all", thresholds = new { spike = 1 } } } });

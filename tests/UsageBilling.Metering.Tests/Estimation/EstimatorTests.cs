@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NodaTime;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Estimation;
@@ -47,8 +48,39 @@ public class EstimatorTests
         Assert.Equal((EstimationMethod.CheckMeter, 60L, 20L), (estimate.Method, estimate.Quantities[0], estimate.Quantities[1]));
         Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 2, 80, [0, 0]), With(window, Hours([70, 30, -1, 90], 30).Profile), Limits)!.Method);
 
-        static EstimationWindow With(EstimationWindow window, LoadProfile alternate) => new(window.Profile, window.Zone) { Alternate = alternate, AlternateIsCheckMeter = true };
+        static EstimationWindow With(EstimationWindow window, LoadProfile alternate) => Beside(window, new Alternate(EstimationMethod.CheckMeter, "check", alternate));
     }
+
+    [Fact]
+    public void The_alternate_channel_is_asked_where_the_check_meter_failed_too_and_a_chosen_method_asks_only_its_own()
+    {
+        var window = Hours([75, -1, -1, 100], 30);
+        var both = Beside(window, new Alternate(EstimationMethod.CheckMeter, "check", Hours([70, -1, 10, 90], 30).Profile), new Alternate(EstimationMethod.AlternateChannel, "feeder", Hours([70, 7, 9, 90], 30).Profile));
+        var gap = new Gap(1, 2, null, [0, 0]);
+        var estimate = Estimator.Fill(gap, both, Limits)!;
+        Assert.Equal((EstimationMethod.AlternateChannel, "feeder", 7L, 9L), (estimate.Method, estimate.Alternate, estimate.Quantities[0], estimate.Quantities[1]));
+        Assert.Null(Estimator.FillBy(EstimationMethod.CheckMeter, gap, both, Limits));
+        Assert.Equal("feeder", Estimator.FillBy(EstimationMethod.AlternateChannel, gap, both, Limits)!.Alternate);
+    }
+
+    [Fact]
+    public void An_alternate_of_another_exponent_is_scaled_exactly_and_its_sum_rounded_once()
+    {
+        var window = Hours([75, -1, -1, -1, 100], 30);
+        var gap = new Gap(1, 3, null, [0, 0, 0]);
+
+        // Milliwatt-hours: 1.4 + 1.4 + 1.4 Wh are 4 Wh, not 1 + 1 + 1.
+        Assert.Equal([2, 1, 1], Fill(-3, [0, 1_400, 1_400, 1_400, 0]));
+        Assert.Equal([2_000, 0, 5_000], Fill(3, [0, 2, 0, 5, 0]));
+
+        ImmutableArray<long> Fill(int exponent, long[] quantities)
+        {
+            var profile = new LoadProfile(window.Profile.Measurand, exponent, window.Profile.Start, 30, quantities, default);
+            return Estimator.Fill(gap, Beside(window, new Alternate(EstimationMethod.CheckMeter, "check", profile)), Limits)!.Quantities;
+        }
+    }
+
+    private static EstimationWindow Beside(EstimationWindow window, params ImmutableArray<Alternate> alternates) => new(window.Profile, window.Zone) { Alternates = alternates };
 
     [Fact]
     public void A_longer_gap_is_the_average_of_the_three_nearest_days_of_its_weekday()

@@ -142,6 +142,47 @@ public class RuleTests
     }
 
     [Fact]
+    public void A_reason_for_zero_use_explains_the_slots_that_it_holds_for_and_no_others()
+    {
+        // Nothing all day and on the day before; the outage lasted until noon.
+        var outage = new DayEvidence { ZeroReason = "outage", ZeroSlots = [new SlotRange(0, 48)] };
+        Assert.Null(Zero.Check(A.Day(new long[96], evidence: outage), Limits));
+        var found = Zero.Check(A.Day(new long[96], evidence: outage), Limits with { ZeroHours = 12 })!;
+        Assert.Equal([new SlotRange(48, 48)], found.Slots);
+        Assert.Equal(12m, found.Measured[0].Value);
+
+        // A day that is explained is not counted by the day after it.
+        var yesterday = A.Day(new long[96], evidence: new DayEvidence { ZeroReason = "outage" }).Summarise();
+        long[] morning = [.. new long[20], .. A.Quiet().Skip(20)];
+        Assert.Null(Zero.Check(A.Day(morning, history: A.Days(1, yesterday)), Limits));
+        Assert.NotNull(Zero.Check(A.Day(morning, history: A.Days(1, yesterday with { ZeroExplained = false })), Limits));
+    }
+
+    [Fact]
+    public void Days_with_a_reason_for_zero_use_are_no_use_to_compare()
+    {
+        var like = new DaySummary(A.Quiet().Sum(), 595, 15, true, 0);
+        var off = A.Days(27, like).Concat(A.Days(5, new DaySummary(0, 0, 15, true, 0) { ZeroExplained = true }, 28)).Concat(A.Days(23, like, 33)).ToDictionary();
+        Assert.Null(HighLow.Check(A.Day(history: off), Limits));
+        var some = off.ToDictionary(d => d.Key, d => d.Value is { Sum: 0 } ? d.Value with { ZeroExplained = false } : d.Value with { Sum = d.Key > A.Date.PlusDays(-28) ? like.Sum : 50_000 });
+        Assert.NotNull(HighLow.Check(A.Day([.. A.Quiet().Select(q => 30 * q)], history: some), Limits));
+    }
+
+    [Fact]
+    public void A_spike_stands_out_of_what_the_meter_usually_takes_at_its_peak()
+    {
+        // 1,664 Wh against 594: a spike by the formula. Its usual peak is what the second-highest interval of the days before reached; a spike is one interval and does not raise it.
+        long[] values = A.QuietBut(40, 1_664);
+        ChannelDay With(long second, int known) => A.Day(values, history: A.Days(known, new DaySummary(50_000, 9_000, 15, true, 0) { SecondPeak = second }));
+        Assert.Null(Spike.Check(With(1_110, 28), Limits));
+        Assert.Equal(1_109m, Spike.Check(With(1_109, 28), Limits)!.Measured.Single(m => m.Name == "usual").Value);
+        Assert.NotNull(Spike.Check(With(1_110, 20), Limits));
+        Assert.Null(Spike.Check(With(1_110, 21), Limits));
+        Assert.NotNull(Spike.Check(With(1_110, 28), Limits with { SpikeUsual = null }));
+        Assert.Equal((5_000L, 595L), A.Day(A.QuietBut(40, 5_000)).Summarise() is var day ? (day.Peak, day.SecondPeak) : default);
+    }
+
+    [Fact]
     public void Nothing_for_24_hours_is_suspect_unless_somebody_knows_why()
     {
         Is(RuleNames.Zero, Verdict.Suspect, A.Day(new long[96]));
