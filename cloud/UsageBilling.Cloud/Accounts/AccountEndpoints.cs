@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -41,8 +42,7 @@ internal static class AccountEndpoints
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await AccountRows.ListAsync(
-            connection, $"SELECT {AccountRows.AccountColumns} FROM account WHERE account_id > $1 ORDER BY account_id LIMIT $2", AccountRows.Account, cancellationToken, paging.After ?? "", paging.Limit + 1);
+        var rows = await connection.RowsAsync($"SELECT {AccountRows.AccountColumns} FROM account WHERE account_id > $1 ORDER BY account_id LIMIT $2", AccountRows.Account, cancellationToken, paging.After ?? "", paging.Limit + 1);
         return TypedResults.Ok(paging.Page(rows, a => a.Id));
     }
 
@@ -54,9 +54,7 @@ internal static class AccountEndpoints
             return ApiProblems.NotFound($"there is no account {account}");
         }
 
-        var contracts = await AccountRows.ListAsync(
-            connection,
-            """
+        var contracts = await connection.RowsAsync("""
             SELECT c.contract_id, c.account_id, c.tariff_code, c.parameters::text, c.from_date, c.to_date, c.anchor_day, s.service_point_id
             FROM contract c JOIN supply s ON s.account_id = c.account_id AND s.contract_id = c.contract_id
             WHERE c.account_id = $1 ORDER BY c.contract_id
@@ -75,9 +73,7 @@ internal static class AccountEndpoints
         }
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await AccountRows.ListAsync(
-            connection,
-            $"SELECT {AccountRows.ServicePointColumns} FROM service_point WHERE service_point_id > $1 ORDER BY service_point_id LIMIT $2",
+        var rows = await connection.RowsAsync($"SELECT {AccountRows.ServicePointColumns} FROM service_point WHERE service_point_id > $1 ORDER BY service_point_id LIMIT $2",
             AccountRows.ServicePoint, cancellationToken, paging.After ?? "", paging.Limit + 1);
         return TypedResults.Ok(paging.Page(rows, p => p.Id));
     }
@@ -90,9 +86,7 @@ internal static class AccountEndpoints
             return ApiProblems.NotFound($"there is no service point {servicePoint}");
         }
 
-        var supplies = await AccountRows.ListAsync(
-            connection,
-            "SELECT account_id, contract_id, lower(valid), upper(valid) FROM supply WHERE service_point_id = $1 ORDER BY valid",
+        var supplies = await connection.RowsAsync("SELECT account_id, contract_id, lower(valid), upper(valid) FROM supply WHERE service_point_id = $1 ORDER BY valid",
             row => new SupplyRecord(row.GetString(0), row.GetString(1), row.GetFieldValue<Instant>(2), row.IsDBNull(3) ? null : row.GetFieldValue<Instant>(3)),
             cancellationToken,
             servicePoint);

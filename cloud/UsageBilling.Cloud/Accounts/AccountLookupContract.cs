@@ -1,4 +1,5 @@
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -18,8 +19,7 @@ public static class AccountLookup
 
     /// <summary>Service points by id; unknown ones are not in the result.</summary>
     public static async Task<Dictionary<string, ServicePointRecord>> ServicePointsAsync(NpgsqlConnection connection, IEnumerable<string> ids, CancellationToken cancellationToken) =>
-        (await AccountRows.ListAsync(
-            connection, $"SELECT {AccountRows.ServicePointColumns} FROM service_point WHERE service_point_id = ANY($1)", AccountRows.ServicePoint, cancellationToken, (object)ids.Distinct().ToArray()))
+        (await connection.RowsAsync($"SELECT {AccountRows.ServicePointColumns} FROM service_point WHERE service_point_id = ANY($1)", AccountRows.ServicePoint, cancellationToken, (object)ids.Distinct().ToArray()))
             .ToDictionary(p => p.Id, StringComparer.Ordinal);
 
     /// <summary>The supplier, or null.</summary>
@@ -30,9 +30,7 @@ public static class AccountLookup
     public static async Task<AccountCount> CountAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await AccountRows.ListAsync(
-            connection,
-            """
+        return (await connection.RowsAsync("""
             SELECT (SELECT count(*) FROM supplier)::integer, (SELECT count(*) FROM account)::integer, (SELECT count(*) FROM service_point)::integer, (SELECT count(*) FROM contract)::integer
             """,
             row => new AccountCount(row.GetInt32(0), row.GetInt32(1), row.GetInt32(2), row.GetInt32(3)),

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -15,22 +16,19 @@ internal static class AccountRows
     public const string ServicePointColumns = "service_point_id, metering_point, zone, street, postal_code, city, country";
 
     public static async Task<SupplierRecord?> SupplierAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
-        (await ListAsync(connection, $"SELECT {SupplierColumns} FROM supplier WHERE supplier_id = $1", Supplier, cancellationToken, id)).SingleOrDefault();
+        (await connection.RowsAsync($"SELECT {SupplierColumns} FROM supplier WHERE supplier_id = $1", Supplier, cancellationToken, id)).SingleOrDefault();
 
     public static async Task<AccountRecord?> AccountAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
-        (await ListAsync(connection, $"SELECT {AccountColumns} FROM account WHERE account_id = $1", Account, cancellationToken, id)).SingleOrDefault();
+        (await connection.RowsAsync($"SELECT {AccountColumns} FROM account WHERE account_id = $1", Account, cancellationToken, id)).SingleOrDefault();
 
     public static async Task<ServicePointRecord?> ServicePointAsync(NpgsqlConnection connection, string id, CancellationToken cancellationToken) =>
-        (await ListAsync(connection, $"SELECT {ServicePointColumns} FROM service_point WHERE service_point_id = $1", ServicePoint, cancellationToken, id)).SingleOrDefault();
+        (await connection.RowsAsync($"SELECT {ServicePointColumns} FROM service_point WHERE service_point_id = $1", ServicePoint, cancellationToken, id)).SingleOrDefault();
 
     public static async Task<ContractRecord?> ContractAsync(NpgsqlConnection connection, string account, string contract, CancellationToken cancellationToken)
     {
         // Two statements: contract is distributed and supply is everywhere; both are within the account.
-        var points = await ListAsync(
-            connection, "SELECT service_point_id FROM supply WHERE account_id = $1 AND contract_id = $2", r => r.GetString(0), cancellationToken, account, contract);
-        return (await ListAsync(
-            connection,
-            "SELECT contract_id, account_id, tariff_code, parameters::text, from_date, to_date, anchor_day FROM contract WHERE account_id = $1 AND contract_id = $2",
+        var points = await connection.RowsAsync("SELECT service_point_id FROM supply WHERE account_id = $1 AND contract_id = $2", r => r.GetString(0), cancellationToken, account, contract);
+        return (await connection.RowsAsync("SELECT contract_id, account_id, tariff_code, parameters::text, from_date, to_date, anchor_day FROM contract WHERE account_id = $1 AND contract_id = $2",
             row => Contract(row, points.Single()),
             cancellationToken,
             account,
@@ -38,11 +36,11 @@ internal static class AccountRows
     }
 
     public static SupplierRecord Supplier(NpgsqlDataReader row) => new(
-        row.GetString(0), row.GetString(1), Address(row, 2), row.GetString(6), Text(row, 7), row.GetString(8), Text(row, 9), row.GetString(10), Text(row, 11),
+        row.GetString(0), row.GetString(1), Address(row, 2), row.GetString(6), row.TextOrNull(7), row.GetString(8), row.TextOrNull(9), row.GetString(10), row.TextOrNull(11),
         row.GetString(12), row.GetString(13), row.GetString(14), row.GetInt32(15));
 
     public static AccountRecord Account(NpgsqlDataReader row) => new(
-        row.GetString(0), row.GetString(1), row.GetString(2), Address(row, 3), Text(row, 7), Text(row, 8), Text(row, 9), row.GetString(10), row.GetString(11));
+        row.GetString(0), row.GetString(1), row.GetString(2), Address(row, 3), row.TextOrNull(7), row.TextOrNull(8), row.TextOrNull(9), row.GetString(10), row.GetString(11));
 
     public static ServicePointRecord ServicePoint(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2), Address(row, 3));
 
@@ -50,27 +48,6 @@ internal static class AccountRows
         row.GetString(0), row.GetString(1), servicePoint, row.GetString(2), JsonNode.Parse(row.GetString(3))!.AsObject(),
         row.GetFieldValue<LocalDate>(4), row.IsDBNull(5) ? null : row.GetFieldValue<LocalDate>(5), row.GetInt16(6));
 
-    public static async Task<List<T>> ListAsync<T>(
-        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        var list = new List<T>();
-        while (await row.ReadAsync(cancellationToken))
-        {
-            list.Add(read(row));
-        }
-
-        return list;
-    }
-
     private static Address Address(NpgsqlDataReader row, int column) =>
         new(row.GetString(column), row.GetString(column + 1), row.GetString(column + 2), row.GetString(column + 3));
-
-    private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -104,14 +105,14 @@ public sealed class AccountStore(NpgsqlConnection connection, string actor, Inst
         }
 
         var zone = DateTimeZoneProviders.Tzdb[point.Zone];
-        await ExecuteAsync(
+        await connection.RunAsync(
             """
             INSERT INTO contract (account_id, contract_id, tariff_code, parameters, from_date, to_date, anchor_day)
             VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
             ON CONFLICT (account_id, contract_id) DO UPDATE SET parameters = EXCLUDED.parameters, to_date = EXCLUDED.to_date
             """,
-            [contract.Account, contract.Id, contract.Tariff, contract.Parameters.ToJsonString(), contract.From, contract.To, (short)contract.AnchorDay],
-            cancellationToken);
+            cancellationToken,
+            contract.Account, contract.Id, contract.Tariff, contract.Parameters.ToJsonString(), contract.From, contract.To, (short)contract.AnchorDay);
         await SaveSupplyAsync(contract, new Interval(contract.Start(zone), contract.End(zone)), before is not null, cancellationToken);
         await WriteAuditAsync("contract", $"{contract.Account}/{contract.Id}", before, contract, cancellationToken);
         return before is null ? Saved.Added : Saved.Changed;
@@ -120,24 +121,24 @@ public sealed class AccountStore(NpgsqlConnection connection, string actor, Inst
     private async Task SaveSupplyAsync(ContractRecord contract, Interval valid, bool exists, CancellationToken cancellationToken)
     {
         // The exclusion constraint judges; a savepoint keeps the caller's transaction usable, so that every problem can be listed.
-        await ExecuteAsync("SAVEPOINT supply", [], cancellationToken);
+        await connection.RunAsync("SAVEPOINT supply", cancellationToken);
         try
         {
-            await ExecuteAsync(
+            await connection.RunAsync(
                 exists
                     ? "UPDATE supply SET valid = $2 WHERE service_point_id = $1 AND account_id = $3 AND contract_id = $4"
                     : "INSERT INTO supply (service_point_id, valid, account_id, contract_id) VALUES ($1, $2, $3, $4)",
-                [contract.ServicePoint, valid, contract.Account, contract.Id],
-                cancellationToken);
+                cancellationToken,
+                contract.ServicePoint, valid, contract.Account, contract.Id);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ExclusionViolation or PostgresErrorCodes.UniqueViolation)
         {
-            await ExecuteAsync("ROLLBACK TO SAVEPOINT supply", [], cancellationToken);
+            await connection.RunAsync("ROLLBACK TO SAVEPOINT supply", cancellationToken);
             throw new AccountConflictException(
                 $"service point {contract.ServicePoint} is already supplied under another contract in the time of {contract.Id}; end that contract first, or let this one begin where it ends");
         }
 
-        await ExecuteAsync("RELEASE SAVEPOINT supply", [], cancellationToken);
+        await connection.RunAsync("RELEASE SAVEPOINT supply", cancellationToken);
     }
 
     private async Task<Saved> SaveAsync<T>(string kind, string id, T? before, T after, string sql, object?[] values, CancellationToken cancellationToken)
@@ -148,24 +149,13 @@ public sealed class AccountStore(NpgsqlConnection connection, string actor, Inst
             return Saved.Unchanged;
         }
 
-        await ExecuteAsync(sql, values, cancellationToken);
+        await connection.RunAsync(sql, cancellationToken, values);
         await WriteAuditAsync(kind, id, before, after, cancellationToken);
         return before is null ? Saved.Added : Saved.Changed;
     }
 
     private Task WriteAuditAsync(string kind, string id, object? before, object after, CancellationToken cancellationToken) =>
         AuditLog.WriteAsync(connection, now, [new AuditEntry(actor, before is null ? "add" : "change", $"{kind}:{id}", before, after)], cancellationToken);
-
-    private async Task ExecuteAsync(string sql, object?[] values, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(value is null ? new NpgsqlParameter { Value = DBNull.Value } : new NpgsqlParameter { Value = value });
-        }
-
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
 
     private static object?[] Columns(Address address) => [address.Street, address.PostalCode, address.City, address.Country];
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -50,15 +51,14 @@ public static class BillableContracts
     public static async Task<Dictionary<string, SupplierRecord>> SuppliersAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await AccountRows.ListAsync(connection, $"SELECT {AccountRows.SupplierColumns} FROM supplier", AccountRows.Supplier, cancellationToken)).ToDictionary(s => s.Id);
+        return (await connection.RowsAsync($"SELECT {AccountRows.SupplierColumns} FROM supplier", AccountRows.Supplier, cancellationToken)).ToDictionary(s => s.Id);
     }
 
     /// <summary>The supplier's id of each account.</summary>
     public static async Task<Dictionary<string, string>> SupplierOfAsync(NpgsqlDataSource database, IReadOnlyCollection<string> accounts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var pairs = await AccountRows.ListAsync(
-            connection, "SELECT account_id, supplier_id FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, (object)accounts.ToArray());
+        var pairs = await connection.RowsAsync("SELECT account_id, supplier_id FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, (object)accounts.ToArray());
         return pairs.ToDictionary(p => p.Item1, p => p.Item2);
     }
 
@@ -66,8 +66,7 @@ public static class BillableContracts
     public static async Task<Dictionary<string, string>> SegmentsAsync(NpgsqlDataSource database, IReadOnlyCollection<string> accounts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var pairs = await AccountRows.ListAsync(
-            connection, "SELECT account_id, segment FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, (object)accounts.ToArray());
+        var pairs = await connection.RowsAsync("SELECT account_id, segment FROM account WHERE account_id = ANY($1)", row => (row.GetString(0), row.GetString(1)), cancellationToken, (object)accounts.ToArray());
         return pairs.ToDictionary(p => p.Item1, p => p.Item2);
     }
 

@@ -5,6 +5,7 @@ using NodaTime;
 using NodaTime.Text;
 using Npgsql;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 
@@ -29,7 +30,7 @@ internal static class ConsumptionCsv
         }
 
         var zone = DateTimeZoneProviders.Tzdb[point.Zone];
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         var range = first is null && last is null ? ConsumptionRange.Of("today", null, null, now.InZone(zone).Date) : ConsumptionRange.Dates(first, last ?? first);
         if (range is null)
         {

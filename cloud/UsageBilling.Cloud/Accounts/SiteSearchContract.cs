@@ -1,4 +1,5 @@
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Accounts;
 
@@ -12,9 +13,7 @@ public static class SiteSearch
     public static async Task<List<Site>> FindAsync(NpgsqlDataSource database, string text, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await AccountRows.ListAsync(
-            connection,
-            $"""
+        return await connection.RowsAsync($"""
             SELECT {PointColumns}, coalesce(a.account_id, ''), coalesce(a.name, '')
             FROM service_point p
             LEFT JOIN LATERAL (SELECT account_id FROM supply s WHERE s.service_point_id = p.service_point_id ORDER BY s.valid DESC LIMIT 1) s ON true
@@ -29,9 +28,7 @@ public static class SiteSearch
     public static async Task<Site?> FindAsync(NpgsqlDataSource database, string servicePoint, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await AccountRows.ListAsync(
-            connection,
-            $"""
+        return (await connection.RowsAsync($"""
             SELECT {PointColumns}, coalesce(a.account_id, ''), coalesce(a.name, '')
             FROM service_point p
             LEFT JOIN LATERAL (SELECT account_id FROM supply s WHERE s.service_point_id = p.service_point_id ORDER BY s.valid DESC LIMIT 1) s ON true
@@ -45,16 +42,14 @@ public static class SiteSearch
     public static async Task<string[]> AccountsAsync(NpgsqlDataSource database, string text, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return [.. await AccountRows.ListAsync(
-            connection, "SELECT account_id FROM account WHERE account_id ILIKE $1 || '%' OR name ILIKE '%' || $1 || '%' ORDER BY account_id LIMIT $2", r => r.GetString(0), cancellationToken, Pattern(text), limit)];
+        return [.. await connection.RowsAsync("SELECT account_id FROM account WHERE account_id ILIKE $1 || '%' OR name ILIKE '%' || $1 || '%' ORDER BY account_id LIMIT $2", r => r.GetString(0), cancellationToken, Pattern(text), limit)];
     }
 
     /// <summary>Names of accounts by number.</summary>
     public static async Task<Dictionary<string, string>> NamesAsync(NpgsqlDataSource database, IEnumerable<string> accounts, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return (await AccountRows.ListAsync(
-            connection, "SELECT account_id, name FROM account WHERE account_id = ANY($1)", r => (Id: r.GetString(0), Name: r.GetString(1)), cancellationToken, (object)accounts.Distinct().ToArray()))
+        return (await connection.RowsAsync("SELECT account_id, name FROM account WHERE account_id = ANY($1)", r => (Id: r.GetString(0), Name: r.GetString(1)), cancellationToken, (object)accounts.Distinct().ToArray()))
             .ToDictionary(r => r.Id, r => r.Name);
     }
 

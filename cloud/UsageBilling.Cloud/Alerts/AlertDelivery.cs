@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Alerts;
 
@@ -10,7 +11,7 @@ internal sealed class AlertDelivery(NpgsqlDataSource database, Webhook webhook, 
 {
     private const int AtOnce = 16;
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     /// <summary>Tries everything that is due now; returns how many were delivered.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)

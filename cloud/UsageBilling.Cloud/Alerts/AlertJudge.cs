@@ -22,7 +22,7 @@ internal sealed class AlertJudge(NpgsqlDataSource database, SiteLoads loads, Tim
     private const int AnomalyDays = 42;
     private const int AnomalyNews = 3;
 
-    private Instant Now => Instant.FromUnixTimeTicks(Instant.FromDateTimeOffset(time.GetUtcNow()).ToUnixTimeTicks() / 10 * 10);
+    private Instant Now => time.GetCurrentInstant();
 
     /// <summary>Judges the rules that are due; returns how many alerts were raised.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ namespace UsageBilling.Cloud.Alerts;
 /// <summary>Saves rules and targets in one transaction each; every change is audited, a secret never.</summary>
 internal sealed class AlertStore(NpgsqlDataSource database, TimeProvider time)
 {
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     public async Task<Saved> SaveAsync(AlertTarget target, string actor, CancellationToken cancellationToken)
     {

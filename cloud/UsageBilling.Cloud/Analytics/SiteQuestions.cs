@@ -3,6 +3,7 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Analytics;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
@@ -40,7 +41,7 @@ internal sealed record AskedLoad(ServicePointRecord Point, ChannelKey Channel, L
 /// <summary>Finds what a question is about.</summary>
 internal sealed class SiteQuestions(NpgsqlDataSource database, SiteLoads loads, TimeProvider time)
 {
-    public Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    public Instant Now => time.GetCurrentInstant();
 
     /// <summary>The channel class of a service point over days, or what is wrong with the question. Without a class: the first that the service point has.</summary>
     public async Task<(AskedLoad? Asked, ProblemHttpResult? Problem)> AskAsync(string servicePoint, string? @class, (LocalDate From, LocalDate To)? days, CancellationToken cancellationToken)

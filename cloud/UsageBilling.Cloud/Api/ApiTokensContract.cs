@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Api;
 
@@ -54,7 +55,7 @@ public sealed class ApiTokens(NpgsqlDataSource database, TimeProvider time)
             : null;
     }
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Api;
 
@@ -101,7 +102,7 @@ internal sealed class IdempotencyKeys(RequestDelegate next, NpgsqlDataSource dat
 
     private async Task<bool> TakeAsync(string actor, string key, byte[] hash, CancellationToken cancellation)
     {
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         await using var command = database.CreateCommand(
             """
             INSERT INTO api_request (actor, key, request_hash, started_at) VALUES ($1, $2, $3, $4)

@@ -27,7 +27,7 @@ internal static class TokenCommand
             }
 
             await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
-            Instant? expires = parsed.GetValue(days) is { } d ? Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()) + Duration.FromDays(d) : null;
+            Instant? expires = parsed.GetValue(days) is { } d ? TimeProvider.System.GetCurrentInstant() + Duration.FromDays(d) : null;
             var token = await new ApiTokens(database.Source, TimeProvider.System).CreateAsync(who, wanted, expires, cancellation);
             if (token is null)
             {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using NodaTime;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Validation;
@@ -18,7 +17,7 @@ internal static class BillCommand
         var command = new Command("bill", "Rate every contract's period and draft its bill; may be repeated, and goes on where it was killed.") { period, issue, json }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
-            var month = BillingMonth.Before(Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()));
+            var month = BillingMonth.Before(TimeProvider.System.GetCurrentInstant());
             if (parsed.GetValue(period) is { } text && !BillingMonth.TryParse(text, out month))
             {
                 await Console.Error.WriteLineAsync($"--period {text}: give a month like 2026-10.");

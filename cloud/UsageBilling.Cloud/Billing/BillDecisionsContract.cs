@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Billing;
 
@@ -67,7 +68,7 @@ public sealed class BillDecisions(NpgsqlDataSource database, TimeProvider time)
 
     private async Task<DecisionOutcome> DecideAsync(Guid bill, string action, string actor, string reason, SeenBill? seen, string sql, CancellationToken cancellationToken)
     {
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await using var find = new NpgsqlCommand("SELECT state, account_id, contract_id, period_start::text, revision, rated_at FROM bill WHERE bill_id = $1 FOR UPDATE", connection);

@@ -2,6 +2,7 @@ using NodaTime;
 using NodaTime.TimeZones;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Metering.Calendars;
@@ -48,7 +49,7 @@ internal sealed class BillDrafts(NpgsqlDataSource database, IntervalStore interv
     private async Task<GroupOutcome?> TryRunAsync(
         Guid run, BillingMonth month, IReadOnlyList<BillableContract> contracts, IReadOnlyDictionary<string, SupplierRecord> suppliers, CancellationToken cancellationToken)
     {
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         var outcome = new GroupOutcome { Contracts = contracts.Count };
         var due = await DueAsync(month, contracts, now, cancellationToken);
         outcome = outcome with { NotDue = contracts.Count - due.Count };

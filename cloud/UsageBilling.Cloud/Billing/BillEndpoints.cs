@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 
@@ -134,7 +135,7 @@ internal static class BillEndpoints
     private static async Task<Results<Accepted<BillRunStatus>, ProblemHttpResult>> BeginAsync(
         BillRunRequest request, HttpContext context, BillingCycle cycle, NpgsqlDataSource database, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (!BillingMonth.TryParse(request.Period, out var month) || month.From > Instant.FromDateTimeOffset(time.GetUtcNow()).InUtc().Date)
+        if (!BillingMonth.TryParse(request.Period, out var month) || month.From > time.GetCurrentInstant().InUtc().Date)
         {
             return ApiProblems.BadRequest("period is a month that has begun, like 2026-10");
         }

@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Billing;
@@ -90,7 +91,7 @@ public sealed class BillRun(NpgsqlDataSource database, IntervalStore intervals, 
         return runs;
     }
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     private async IAsyncEnumerable<List<BillableContract>> GroupsAsync(
         BillingMonth month, string? account, string? contract, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

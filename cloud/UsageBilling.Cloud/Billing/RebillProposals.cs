@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using NpgsqlTypes;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 
@@ -89,7 +90,7 @@ internal sealed class RebillProposals(NpgsqlDataSource database, TimeProvider ti
             ON CONFLICT DO NOTHING
             """,
             connection);
-        command.Parameters.Add(new() { Value = Instant.FromDateTimeOffset(time.GetUtcNow()) });
+        command.Parameters.Add(new() { Value = time.GetCurrentInstant() });
         command.Parameters.Add(new() { Value = touched.Select(t => t.Account).ToArray() });
         command.Parameters.Add(new() { Value = touched.Select(t => t.Bill).ToArray() });
         command.Parameters.Add(new() { Value = touched.Select(t => t.Change.Channel.Value).ToArray() });

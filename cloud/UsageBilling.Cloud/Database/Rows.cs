@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace UsageBilling.Cloud.Database;
@@ -40,6 +41,18 @@ internal static class Rows
         return await connection.RowsAsync(sql, row, cancellationToken, values);
     }
 
+    /// <summary>Runs a query; gives its rows one by one, for results that need not fit into memory. A row is valid until the next one is asked for.</summary>
+    public static async IAsyncEnumerable<NpgsqlDataReader> StreamAsync(
+        this NpgsqlConnection connection, string sql, [EnumeratorCancellation] CancellationToken cancellationToken, params object?[] values)
+    {
+        await using var command = Command(connection, sql, values);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+        {
+            yield return row;
+        }
+    }
+
     /// <summary>A text, or null.</summary>
     public static string? TextOrNull(this NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
@@ -49,10 +62,8 @@ internal static class Rows
         // An array of texts that stands alone is taken for the list of values by the compiler; it is one value.
         foreach (var value in values.GetType() == typeof(object?[]) ? values : [values])
         {
-            // A null has no type to infer; texts are the only ones that are null here.
-            command.Parameters.Add(value is null
-                ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text }
-                : new NpgsqlParameter { Value = value });
+            // A null has no type to infer: the server finds it from where the parameter stands.
+            command.Parameters.Add(value is null ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Unknown } : new NpgsqlParameter { Value = value });
         }
 
         return command;

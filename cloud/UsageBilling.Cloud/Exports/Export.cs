@@ -3,6 +3,7 @@ using System.Text;
 using System.Xml;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
@@ -86,7 +87,7 @@ internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
         var methods = await ImportedMethods.ReadAsync(database, request.Channel.Id, from, to, cancellationToken);
         var days = ChannelDays.ReadAsync(database, request.Channel.Id, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1), cancellationToken)
             .Select(day => Exported(day, methods)).ToBlockingEnumerable(cancellationToken); // the pure writers take days as they need them
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         var output = open();
         if (request.Format == "greenbutton")
         {

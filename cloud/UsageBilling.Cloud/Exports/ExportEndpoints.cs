@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using NodaTime;
 using NodaTime.Text;
 using Npgsql;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Exports;
@@ -18,7 +18,7 @@ internal static class ExportEndpoints
     private static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> GetAsync(
         string servicePoint, string? format, string? quantity, string? direction, string? from, string? to, NpgsqlDataSource database, TimeProvider time, CancellationToken cancellationToken)
     {
-        var tomorrow = Instant.FromDateTimeOffset(time.GetUtcNow()).InUtc().Date.PlusDays(1);
+        var tomorrow = time.GetCurrentInstant().InUtc().Date.PlusDays(1);
         var (request, wrong) = ExportRequest.Read(
             format ?? "csv", $"{servicePoint}/{quantity ?? "ActiveEnergy"}/{direction ?? "Import"}", from ?? LocalDatePattern.Iso.Format(tomorrow.PlusDays(-31)), to ?? LocalDatePattern.Iso.Format(tomorrow));
         if (request is null)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Protocols.Wire;
 
 namespace UsageBilling.Cloud.Gateways;
@@ -30,7 +31,7 @@ internal sealed class Enrolment(NpgsqlDataSource source, TimeProvider time)
 
     private const string NistP256 = "1.2.840.10045.3.1.7";
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     /// <summary>Makes a token for a gateway, which is created where it is new. Only the token's hash is kept.</summary>
     public async Task<(string Token, Instant ExpiresAt)> CreateTokenAsync(string gateway, Duration lifetime, CancellationToken cancellation)

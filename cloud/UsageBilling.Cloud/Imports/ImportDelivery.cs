@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Formats;
 using UsageBilling.Metering.Intervals;
@@ -117,7 +118,7 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
 
     private async Task DeliverAsync(int? line, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
     {
-        var now = ImportClock.Now(time);
+        var now = time.GetCurrentInstant();
         var days = new List<DeliveredDay>();
         foreach (var ((channel, statedAt, kind, meter, _), list) in _intervals)
         {

@@ -5,6 +5,7 @@ using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Formats;
 using UsageBilling.Protocols;
@@ -41,7 +42,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         }
 
         var survey = FileSurvey.Of(() => read.Read(file));
-        var now = ImportClock.Now(time);
+        var now = time.GetCurrentInstant();
         var exponents = survey.Refused ? [] : await CheckAsync(survey, read, now, cancellationToken);
         var report = ReportOf(survey);
         var record = new ImportRecord(
@@ -68,7 +69,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         var read = JsonSerializer.Deserialize<ImportFormat>((await ImportStore.DetailsAsync(database, id, cancellationToken)).Options, ApiJson.Options)!;
         var file = ImportStore.Raw(database, record);
         var survey = FileSurvey.Of(() => read.Read(file));
-        var exponents = await CheckAsync(survey, read, ImportClock.Now(time), cancellationToken);
+        var exponents = await CheckAsync(survey, read, time.GetCurrentInstant(), cancellationToken);
         if (survey.Refused)
         {
             throw new InvalidOperationException($"import {id} was checked before and is refused now: {string.Join("; ", survey.Problems.Where(p => p.Refuses).Select(p => p.Reason))}");
@@ -82,7 +83,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
     {
         await RegisterAsync(record, survey, read, exponents, actor, cancellationToken);
         await new ImportDelivery(database, time, record, survey, exponents).RunAsync(read.Read(file), progress, cancellationToken);
-        await ImportStore.FinishAsync(database, record.Id, ImportClock.Now(time), cancellationToken);
+        await ImportStore.FinishAsync(database, record.Id, time.GetCurrentInstant(), cancellationToken);
     }
 
     // What only the database knows: who feeds the channels, and in which unit they count.
@@ -111,7 +112,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
 
     private async Task RegisterAsync(ImportRecord record, FileSurvey survey, ImportFormat read, Dictionary<ChannelKey, int> exponents, string actor, CancellationToken cancellationToken)
     {
-        var now = ImportClock.Now(time);
+        var now = time.GetCurrentInstant();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var known = await MeasuredLayer.ReadTermsAsync(connection, [.. exponents.Keys.Select(k => k.Id)], cancellationToken);

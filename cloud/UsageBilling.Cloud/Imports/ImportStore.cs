@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Imports;
 
@@ -78,9 +79,7 @@ internal static class ImportStore
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var inserted = await ExecuteAsync(
-            connection,
-            """
+        var inserted = await connection.RunAsync("""
             INSERT INTO import_file (import_id, file_name, format, options, sha256, bytes, actor, received_at, state, report, problems, touched_at, finished_at)
             VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10::jsonb, $11, $8, $12)
             ON CONFLICT (import_id) DO NOTHING
@@ -89,9 +88,7 @@ internal static class ImportStore
             (object?)record.FinishedAt ?? DBNull.Value);
         if (inserted == 0)
         {
-            var changed = await ExecuteAsync(
-                connection,
-                "UPDATE import_file SET state = $2, report = $3::jsonb, problems = $4, touched_at = $5, finished_at = $6 WHERE import_id = $1 AND state = 'rejected'",
+            var changed = await connection.RunAsync("UPDATE import_file SET state = $2, report = $3::jsonb, problems = $4, touched_at = $5, finished_at = $6 WHERE import_id = $1 AND state = 'rejected'",
                 cancellationToken, record.Id, record.State, report, record.Problems, record.ReceivedAt, (object?)record.FinishedAt ?? DBNull.Value);
             await transaction.CommitAsync(cancellationToken);
             return changed == 1;
@@ -103,15 +100,13 @@ internal static class ImportStore
     }
 
     /// <summary>Notes what a piece of an import did, in the transaction that did it.</summary>
-    public static Task AdvanceAsync(NpgsqlConnection connection, Guid id, long delivered, long added, long parked, Instant now, CancellationToken cancellationToken) => ExecuteAsync(
-        connection,
-        "UPDATE import_file SET days_delivered = $2, days_added = days_added + $3, days_parked = $4, touched_at = $5 WHERE import_id = $1",
+    public static Task AdvanceAsync(NpgsqlConnection connection, Guid id, long delivered, long added, long parked, Instant now, CancellationToken cancellationToken) => connection.RunAsync("UPDATE import_file SET days_delivered = $2, days_added = days_added + $3, days_parked = $4, touched_at = $5 WHERE import_id = $1",
         cancellationToken, id, delivered, added, parked, now);
 
     public static async Task FinishAsync(NpgsqlDataSource database, Guid id, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(connection, "UPDATE import_file SET state = 'done', touched_at = $2, finished_at = $2 WHERE import_id = $1 AND state = 'delivering'", cancellationToken, id, now);
+        await connection.RunAsync("UPDATE import_file SET state = 'done', touched_at = $2, finished_at = $2 WHERE import_id = $1 AND state = 'delivering'", cancellationToken, id, now);
     }
 
     /// <summary>The kept bytes.</summary>
@@ -124,7 +119,7 @@ internal static class ImportStore
         int read;
         for (var number = 0; (read = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)) > 0; number++)
         {
-            await ExecuteAsync(connection, "INSERT INTO import_chunk (import_id, number, bytes) VALUES ($1, $2, $3)", cancellationToken, id, number, new ReadOnlyMemory<byte>(buffer, 0, read));
+            await connection.RunAsync("INSERT INTO import_chunk (import_id, number, bytes) VALUES ($1, $2, $3)", cancellationToken, id, number, new ReadOnlyMemory<byte>(buffer, 0, read));
         }
     }
 
@@ -133,17 +128,6 @@ internal static class ImportStore
     {
         await using var stream = file.OpenRaw();
         return (Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)), stream.Length);
-    }
-
-    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static ImportRecord Read(NpgsqlDataReader row) => new(

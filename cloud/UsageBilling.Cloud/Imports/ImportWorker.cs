@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Imports;
@@ -17,7 +18,7 @@ internal sealed class ImportWorker(NpgsqlDataSource database, ImportRun imports,
         {
             try
             {
-                foreach (var id in await ImportStore.AbandonedAsync(database, ImportClock.Now(time) - Patience, stoppingToken))
+                foreach (var id in await ImportStore.AbandonedAsync(database, time.GetCurrentInstant() - Patience, stoppingToken))
                 {
                     await imports.ResumeAsync(id, stoppingToken);
                     logger.ImportResumed(id);

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using MQTTnet;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
@@ -99,7 +100,7 @@ internal sealed class GatewayMessages(IngestQueue queue, NpgsqlDataSource source
         return GroupStatements.RefuseAsync(source, [refusal], cancellation);
     }
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     private static string? Property(MqttApplicationMessage message, string name)
     {

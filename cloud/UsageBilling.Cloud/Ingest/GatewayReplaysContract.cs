@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
 
@@ -18,7 +19,7 @@ public sealed class GatewayReplays(NpgsqlDataSource database, TimeProvider time)
     /// </summary>
     public async Task<int> AskAsync(RegisterId register, Instant from, Instant to, string actor, string reason, CancellationToken cancellationToken)
     {
-        var now = Instant.FromUnixTimeTicks(Instant.FromDateTimeOffset(time.GetUtcNow()).ToUnixTimeTicks() / 10 * 10);
+        var now = time.GetCurrentInstant();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var asked = new List<(Guid Id, string Gateway, Guid Stream, long From, long Through)>();

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Protocols.Wire;
 
 namespace UsageBilling.Cloud.Ingest;
@@ -41,7 +42,7 @@ internal sealed class HoleWatch(NpgsqlDataSource source, Replies replies, TimePr
         {
             try
             {
-                replies.Send(await FindAsync(source, Instant.FromDateTimeOffset(time.GetUtcNow()), stoppingToken));
+                replies.Send(await FindAsync(source, time.GetCurrentInstant(), stoppingToken));
             }
             catch (NpgsqlException e)
             {

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Ingest;
 
@@ -25,7 +26,7 @@ internal sealed class PartitionUpkeep(NpgsqlDataSource source, TimeProvider time
         {
             try
             {
-                await EnsureAsync(source, Instant.FromDateTimeOffset(time.GetUtcNow()), stoppingToken);
+                await EnsureAsync(source, time.GetCurrentInstant(), stoppingToken);
             }
             catch (NpgsqlException e)
             {

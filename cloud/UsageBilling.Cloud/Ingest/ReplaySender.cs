@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
 
@@ -16,7 +17,7 @@ internal sealed class ReplaySender(NpgsqlDataSource database, IBroker broker, Ti
     /// <summary>Sends what is due; returns how many.</summary>
     public async Task<int> SendAsync(CancellationToken cancellationToken)
     {
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         var sent = 0;
         foreach (var (id, gateway, request) in await DueAsync(now, cancellationToken))
         {

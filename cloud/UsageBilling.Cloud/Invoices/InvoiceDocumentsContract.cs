@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Invoicing.Documents.Pdf;
 using UsageBilling.Invoicing.Documents.Ubl;
 using UsageBilling.Invoicing.Invoices;
@@ -88,8 +88,7 @@ public sealed class InvoiceDocuments(NpgsqlDataSource database, TimeProvider tim
         catch (Exception e) when (e is not OperationCanceledException)
 #pragma warning restore CA1031 // as above
         {
-            await ExecuteAsync(
-                connection, "UPDATE document_pending SET attempts = attempts + 1, error = $4 WHERE account_id = $1 AND bill_id = $2 AND kind = $3",
+            await connection.RunAsync("UPDATE document_pending SET attempts = attempts + 1, error = $4 WHERE account_id = $1 AND bill_id = $2 AND kind = $3",
                 cancellationToken, document.Account, document.BillId, document.Kind, $"{e.GetType().Name}: {e.Message}");
             return;
         }
@@ -100,26 +99,12 @@ public sealed class InvoiceDocuments(NpgsqlDataSource database, TimeProvider tim
             await AddAsync(connection, document, "ubl", ubl, cancellationToken);
         }
 
-        await ExecuteAsync(
-            connection, "DELETE FROM document_pending WHERE account_id = $1 AND bill_id = $2 AND kind = $3", cancellationToken, document.Account, document.BillId, document.Kind);
+        await connection.RunAsync("DELETE FROM document_pending WHERE account_id = $1 AND bill_id = $2 AND kind = $3", cancellationToken, document.Account, document.BillId, document.Kind);
     }
 
-    private Task AddAsync(NpgsqlConnection connection, Pending document, string format, byte[] content, CancellationToken cancellationToken) => ExecuteAsync(
-        connection,
-        """
+    private Task<int> AddAsync(NpgsqlConnection connection, Pending document, string format, byte[] content, CancellationToken cancellationToken) => connection.RunAsync("""
         INSERT INTO invoice_document (account_id, bill_id, kind, format, content, hash, rendered_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (account_id, bill_id, kind, format) DO NOTHING
         """,
-        cancellationToken, document.Account, document.BillId, document.Kind, format, content, SHA256.HashData(content), Instant.FromDateTimeOffset(time.GetUtcNow()));
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+        cancellationToken, document.Account, document.BillId, document.Kind, format, content, SHA256.HashData(content), time.GetCurrentInstant());
 }

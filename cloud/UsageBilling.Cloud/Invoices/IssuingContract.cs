@@ -2,6 +2,7 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Billing;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ledger;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Invoicing.Invoices;
@@ -57,7 +58,7 @@ public sealed class Issuing(NpgsqlDataSource database, TimeProvider time)
         }
     }
 
-    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+    private Instant Now => time.GetCurrentInstant();
 
     private async Task<Dictionary<string, SupplierRecord>> AccountSuppliersAsync(List<FrozenBill> bills, Dictionary<string, SupplierRecord> suppliers, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
 
@@ -39,7 +40,7 @@ public static class ChannelAlternates
         Registering.Check(to is null || to > from, $"an alternate of {terms[channel].Key} from {from:uuuu-MM-dd} to {to:uuuu-MM-dd} stands for no day: to is the day after the last");
         await CheckCircleAsync(connection, terms, channel, by, cancellationToken);
 
-        var near = await connection.QueryAsync("""
+        var near = await connection.RowsAsync("""
             SELECT alternate_id, from_day, to_day FROM channel_alternate
             WHERE channel_id = $1 AND kind = $2 AND (from_day = $3 OR daterange(from_day, to_day) && daterange($3, $4::date)) ORDER BY from_day
             """, r => (By: new ChannelId(r.GetGuid(0)), From: r.GetFieldValue<LocalDate>(1), To: r.IsDBNull(2) ? (LocalDate?)null : r.GetFieldValue<LocalDate>(2)),
@@ -56,7 +57,7 @@ public static class ChannelAlternates
             return false;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO channel_alternate (channel_id, alternate_id, kind, from_day, to_day, actor, registered_at) VALUES ($1, $2, $3, $4, $5::date, $6, $7)
             ON CONFLICT (channel_id, kind, from_day) DO UPDATE SET to_day = EXCLUDED.to_day
             """, cancellationToken, channel.Value, by.Value, kind, from, to, actor, now);
@@ -69,7 +70,7 @@ public static class ChannelAlternates
 
     /// <summary>Alternates of points' channels, or all of them.</summary>
     public static Task<List<KeptAlternate>> ListAsync(NpgsqlConnection connection, string? point, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT a.channel_id, c.point, a.alternate_id, b.point, a.kind, a.from_day, a.to_day, a.actor, a.registered_at
             FROM channel_alternate a JOIN channel c ON c.channel_id = a.channel_id JOIN channel b ON b.channel_id = a.alternate_id
             WHERE $1::text IS NULL OR c.point = $1::text ORDER BY c.point, a.channel_id, a.kind, a.from_day
@@ -79,7 +80,7 @@ public static class ChannelAlternates
 
     /// <summary>The alternates of a channel on local days [<paramref name="first"/>, <paramref name="last"/>], check meters first.</summary>
     internal static Task<List<ChannelAlternate>> ReadAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT alternate_id, kind, from_day, to_day FROM channel_alternate
             WHERE channel_id = $1 AND from_day <= $3 AND (to_day IS NULL OR to_day > $2) ORDER BY kind DESC, from_day
             """, r => new ChannelAlternate(channel, new ChannelId(r.GetGuid(0)), r.GetString(1) == "check", r.GetFieldValue<LocalDate>(2), r.IsDBNull(3) ? null : r.GetFieldValue<LocalDate>(3)),
@@ -104,7 +105,7 @@ public static class ChannelAlternates
     /// <summary>What stands for a channel must not stand on it, by whatever way: alternates of alternates, and what virtual channels read.</summary>
     private static async Task CheckCircleAsync(NpgsqlConnection connection, Dictionary<ChannelId, ChannelTerms> terms, ChannelId channel, ChannelId by, CancellationToken cancellationToken)
     {
-        var way = await connection.QueryAsync("""
+        var way = await connection.RowsAsync("""
             WITH RECURSIVE edge (a, b) AS (
               SELECT channel_id, alternate_id FROM channel_alternate UNION SELECT channel_id, source_id FROM virtual_source
             ), walk (id) AS (

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
 
@@ -33,14 +34,14 @@ public static class ChannelDays
         {
             var to = LocalDate.Min(from.PlusDays(DaysRead), beyond);
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
-            var overrides = (await connection.QueryAsync("""
+            var overrides = (await connection.RowsAsync("""
                 SELECT day, interval_minutes, first_slot, cardinality(quantities), quality, method, reason FROM interval_override o
                 WHERE channel_id = $1 AND day >= $2 AND day < $3
                   AND NOT EXISTS (SELECT FROM interval_override_withdrawal g WHERE g.channel_id = o.channel_id AND g.override_id = o.override_id)
                 ORDER BY created_at, override_id
                 """, r => (Day: r.GetFieldValue<LocalDate>(0), Slots: new OverriddenSlots(
                     r.GetInt16(1), r.GetInt16(2), r.GetInt32(3), (IntervalQuality)r.GetInt16(4), r.GetString(5), r.GetString(6))), cancellationToken, channel.Value, from, to)).ToLookup(o => o.Day, o => o.Slots);
-            var days = await connection.QueryAsync("""
+            var days = await connection.RowsAsync("""
                 SELECT day, interval_minutes, quantities, qualities, computed_at FROM interval_day
                 WHERE channel_id = $1 AND day >= $2 AND day < $3 ORDER BY day
                 """, r => new ChannelDay(

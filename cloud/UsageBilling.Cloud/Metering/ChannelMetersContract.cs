@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
@@ -19,7 +20,7 @@ public static class ChannelMeters
     public static async Task<List<ChannelMeter>> ReadAsync(NpgsqlDataSource database, string point, Instant at, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await connection.QueryAsync(
+        return await connection.RowsAsync(
             """
             SELECT c.quantity, c.direction, c.exponent, r.manufacturer, r.serial, r.obis, i.multiplier_num, i.multiplier_den
             FROM channel c

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -31,7 +32,7 @@ internal static class DeliveredDays
     /// <summary>Adds totals and returns those that were not there.</summary>
     public static Task<List<(ChannelId Channel, Instant From, Instant To)>> AddAsync(
         NpgsqlConnection connection, Guid importId, IReadOnlyList<DeliveredTotal> totals, Instant now, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             INSERT INTO usage_total (channel_id, from_at, to_at, quantity, quality, import_id, stated_at, delivered_at, versioned)
             SELECT t.channel_id, t.from_at, t.to_at, t.quantity, t.quality, $1, t.stated_at, $2, t.versioned
             FROM unnest($3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::smallint[], $8::timestamptz[], $9::boolean[]) AS t (channel_id, from_at, to_at, quantity, quality, stated_at, versioned)
@@ -52,7 +53,7 @@ internal static class DeliveredDays
     {
         var wanted = days.Distinct().ToArray();
         var (channels, dates) = (wanted.Select(d => d.Channel.Value).ToArray(), wanted.Select(d => d.Day).ToArray());
-        var statements = (await connection.QueryAsync("""
+        var statements = (await connection.RowsAsync("""
             SELECT d.channel_id, d.day, d.interval_minutes, d.quantities, d.qualities, d.stated_at, d.kind, d.meter
             FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN delivered_day d ON d.channel_id = w.channel_id AND d.day = w.day
             """, r => (Key: (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), Statement: Statement(r, 2)), cancellationToken, channels, dates))
@@ -67,7 +68,7 @@ internal static class DeliveredDays
     {
         // Most days were stated once.
         var wanted = days.Distinct().ToArray();
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT d.channel_id, d.day, d.interval_minutes, d.quantities, d.qualities, d.stated_at, d.kind, d.meter
             FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN delivered_day d ON d.channel_id = w.channel_id AND d.day = w.day
             WHERE 1 < (SELECT count(*) FROM delivered_day s WHERE s.channel_id = w.channel_id AND s.day = w.day)
@@ -84,7 +85,7 @@ internal static class DeliveredDays
         NpgsqlConnection connection, (ChannelId Channel, LocalDate Day)[] days, CancellationToken cancellationToken)
     {
         var spans = days.GroupBy(d => d.Channel).Select(g => (Channel: g.Key, First: UtcDay.StartOf(g.Min(d => d.Day)), End: UtcDay.StartOf(g.Max(d => d.Day).PlusDays(1)))).ToArray();
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT t.channel_id, t.from_at, t.to_at, t.quantity, t.quality, t.stated_at, t.versioned
             FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) AS w (channel_id, first, beyond)
             JOIN usage_total t ON t.channel_id = w.channel_id AND t.from_at < w.beyond AND t.to_at > w.first
@@ -96,7 +97,7 @@ internal static class DeliveredDays
 
     private static async Task<List<(ChannelId Channel, LocalDate Day, StatementKind Kind)>> AddAsync(
         NpgsqlConnection connection, string insert, Guid importId, IReadOnlyList<DeliveredDay> days, Instant now, CancellationToken cancellationToken) =>
-        days.Count == 0 ? [] : await connection.QueryAsync(insert, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1), (StatementKind)r.GetInt16(2)), cancellationToken, importId, now,
+        days.Count == 0 ? [] : await connection.RowsAsync(insert, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1), (StatementKind)r.GetInt16(2)), cancellationToken, importId, now,
             days.Select(d => d.Channel.Value).ToArray(),
             days.Select(d => d.Day).ToArray(),
             days.Select(d => d.StatedAt).ToArray(),

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 
 namespace UsageBilling.Cloud.Metering;

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
 
@@ -24,12 +25,12 @@ public static class DueDays
     public static async Task<IReadOnlyList<(ChannelId Channel, LocalDate Day)>> TakeAsync(NpgsqlConnection connection, string purpose, int limit, CancellationToken cancellationToken)
     {
         // The channels' locks come first, as for everybody who writes days: then nobody is adding one of these rows.
-        var channels = await connection.QueryAsync("""
+        var channels = await connection.RowsAsync("""
             SELECT channel_id FROM channel
             WHERE channel_id IN (SELECT channel_id FROM interval_day_due WHERE purpose = $1 ORDER BY due_since, channel_id, day LIMIT $2)
             ORDER BY channel_id FOR NO KEY UPDATE SKIP LOCKED
             """, r => r.GetGuid(0), cancellationToken, purpose, limit);
-        return await connection.QueryAsync("""
+        return await connection.RowsAsync("""
             DELETE FROM interval_day_due d USING (
               SELECT channel_id, day FROM interval_day_due WHERE purpose = $1 AND channel_id = ANY($2) ORDER BY due_since, channel_id, day LIMIT $3) t
             WHERE d.channel_id = t.channel_id AND d.day = t.day AND d.purpose = $1
@@ -42,7 +43,7 @@ public static class DueDays
     {
         const int AtOnce = 5_000;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        if ((await connection.QueryAsync("SELECT day FROM day_ended WHERE day >= $1 LIMIT 1", r => 0, cancellationToken, day)).Count > 0)
+        if ((await connection.RowsAsync("SELECT day FROM day_ended WHERE day >= $1 LIMIT 1", r => 0, cancellationToken, day)).Count > 0)
         {
             return;
         }
@@ -51,13 +52,13 @@ public static class DueDays
         while (more)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var channels = await connection.QueryAsync(
+            var channels = await connection.RowsAsync(
                 "SELECT channel_id FROM channel WHERE channel_id > $1 ORDER BY channel_id LIMIT $2 FOR NO KEY UPDATE", r => r.GetGuid(0), cancellationToken, after, AtOnce);
             await AddAsync(connection, [.. channels.Select(c => (new ChannelId(c), day))], now, cancellationToken);
             (after, more) = (channels.LastOrDefault(), channels.Count == AtOnce);
             if (!more)
             {
-                await connection.ExecuteAsync("INSERT INTO day_ended (day, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken, day, now);
+                await connection.RunAsync("INSERT INTO day_ended (day, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken, day, now);
             }
 
             await transaction.CommitAsync(cancellationToken);
@@ -66,7 +67,7 @@ public static class DueDays
 
     /// <summary>All days of channels that have ended, for those who read them from now on. The caller holds the channels' locks.</summary>
     internal static Task AddEndedAsync(NpgsqlConnection connection, IEnumerable<ChannelId> channels, Instant now, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync("""
+        connection.RunAsync("""
             INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
             SELECT channel_id, day, 'virtual', $3 FROM interval_day WHERE channel_id = ANY($1) AND day < $2
             ON CONFLICT DO NOTHING
@@ -77,7 +78,7 @@ public static class DueDays
     /// estimated by did. The caller holds the channels' locks. Returns how many days were not in the list yet.
     /// </summary>
     public static Task<int> ValidateAgainAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, LocalDate first, LocalDate last, Instant now, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync("""
+        connection.RunAsync("""
             INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
             SELECT channel_id, day, 'validate', $4 FROM interval_day WHERE channel_id = ANY($1) AND day >= $2 AND day <= $3 AND day < $5
             ON CONFLICT DO NOTHING
@@ -91,7 +92,7 @@ public static class DueDays
             return;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
             SELECT w.channel_id, w.day, p.purpose, $3
             FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN channel c ON c.channel_id = w.channel_id

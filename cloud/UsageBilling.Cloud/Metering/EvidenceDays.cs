@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Protocols;
 
@@ -14,7 +15,7 @@ internal static class EvidenceDays
     /// <summary>Channels of a feed behind one, in an order in which each comes after those that it reads.</summary>
     public static async Task<List<ChannelId>> ChannelsAsync(NpgsqlConnection connection, ChannelFeed feed, Guid after, CancellationToken cancellationToken)
     {
-        var channels = await connection.QueryAsync("SELECT channel_id FROM channel WHERE feed = $1 ORDER BY channel_id", r => new ChannelId(r.GetGuid(0)), cancellationToken, (short)feed);
+        var channels = await connection.RowsAsync("SELECT channel_id FROM channel WHERE feed = $1 ORDER BY channel_id", r => new ChannelId(r.GetGuid(0)), cancellationToken, (short)feed);
         if (feed == ChannelFeed.Virtual)
         {
             channels = [.. UsageBilling.Metering.Virtual.VirtualOrder.Of(await VirtualChannels.ReadAsync(connection, channels, cancellationToken), out _)];
@@ -25,7 +26,7 @@ internal static class EvidenceDays
 
     /// <summary>Days of virtual channels that are still to be computed from sources that changed: those listed, and today, which follows every few seconds.</summary>
     public static Task<List<(ChannelId Channel, LocalDate Day)>> ReadWaitingAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT v.channel_id, q.day FROM virtual_source v JOIN interval_day_due q ON q.channel_id = v.source_id AND q.purpose = 'virtual' WHERE v.channel_id = ANY($1)
             UNION SELECT v.channel_id, d.day FROM virtual_source v JOIN interval_day d ON d.channel_id = v.source_id AND d.day >= (now() AT TIME ZONE 'UTC')::date WHERE v.channel_id = ANY($1)
             """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray());
@@ -44,7 +45,7 @@ internal static class EvidenceDays
             ChannelFeed.Virtual => "UNION SELECT v.channel_id, d.day FROM virtual_source v JOIN interval_day d ON d.channel_id = v.source_id WHERE v.channel_id = ANY($1)",
             _ => "",
         };
-        var days = await connection.QueryAsync(
+        var days = await connection.RowsAsync(
             $"SELECT channel_id, day FROM interval_day WHERE channel_id = ANY($1) {evidence} ORDER BY 1, 2",
             r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray());
         if (feed != ChannelFeed.Events)

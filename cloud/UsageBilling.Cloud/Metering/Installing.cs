@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
@@ -33,7 +34,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
     private async Task RemoveAsync(NpgsqlConnection connection, RegisterRemoval removal, DirtyRegisters dirty, CancellationToken cancellationToken)
     {
         var (register, at, end) = removal;
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT from_at, to_at, end_register, digits FROM installation WHERE register_id = $1 AND from_at < $2 ORDER BY from_at DESC LIMIT 1
             """, r => (From: r.GetFieldValue<Instant>(0), To: r.IsDBNull(1) ? (Instant?)null : r.GetFieldValue<Instant>(1), End: r.IsDBNull(2) ? (long?)null : r.GetInt64(2), Digits: (int)r.GetInt16(3)),
             cancellationToken, register.Id.Value, at);
@@ -46,7 +47,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
 
         Registering.Check(current.To is null, $"register {register}, installed at {current.From}, was already removed at {current.To}");
         CheckDisplay(register, end, current.Digits);
-        await connection.ExecuteAsync("UPDATE installation SET to_at = $3, end_register = $4 WHERE register_id = $1 AND from_at = $2", cancellationToken, register.Id.Value, current.From, at, end);
+        await connection.RunAsync("UPDATE installation SET to_at = $3, end_register = $4 WHERE register_id = $1 AND from_at = $2", cancellationToken, register.Id.Value, current.From, at, end);
         dirty.AddSpan(register.Id, at, now > at ? now + Duration.FromDays(1) : at);
     }
 
@@ -54,7 +55,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
     {
         var register = wanted.Register;
         await CheckAsync(connection, wanted, cancellationToken);
-        var same = await connection.QueryAsync("""
+        var same = await connection.RowsAsync("""
             SELECT channel_id, start_register, digits, multiplier_num, multiplier_den, max_advance_hour FROM installation WHERE register_id = $1 AND from_at = $2
             """, r => (new ChannelId(r.GetGuid(0)), r.IsDBNull(1) ? (long?)null : r.GetInt64(1), (int)r.GetInt16(2), new Fraction(r.GetInt64(3), r.GetInt64(4)), r.IsDBNull(5) ? (long?)null : r.GetInt64(5)),
             cancellationToken, register.Id.Value, wanted.From);
@@ -66,12 +67,12 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
             return;
         }
 
-        var inTheWay = await connection.QueryAsync("""
+        var inTheWay = await connection.RowsAsync("""
             SELECT r.manufacturer || '/' || r.serial || '/' || r.obis, i.from_at FROM installation i JOIN register r ON r.register_id = i.register_id
             WHERE (i.register_id = $1 OR i.channel_id = $2) AND (i.to_at IS NULL OR i.to_at > $3)
             """, r => $"{r.GetString(0)}, installed at {r.GetFieldValue<Instant>(1)}", cancellationToken, register.Id.Value, wanted.Channel.Id.Value, wanted.From);
         Registering.Check(inTheWay.Count == 0, $"channel {wanted.Channel} or register {register} is taken at {wanted.From}: remove {string.Join(" and ", inTheWay)} first");
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO installation (register_id, from_at, channel_id, start_register, digits, multiplier_num, multiplier_den, max_advance_hour) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """, cancellationToken, register.Id.Value, wanted.From, wanted.Channel.Id.Value, wanted.StartRegister, (short)wanted.Digits,
             wanted.Multiplier.Numerator, wanted.Multiplier.Denominator, wanted.MaxAdvancePerHour);
@@ -80,7 +81,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
         dirty.AddSpan(register.Id, wanted.From > floor ? wanted.From : floor, until > floor ? until : floor);
 
         // The register before it no longer ends the channel.
-        foreach (var (id, to) in await connection.QueryAsync("""
+        foreach (var (id, to) in await connection.RowsAsync("""
             SELECT register_id, to_at FROM installation WHERE channel_id = $1 AND from_at < $2 AND to_at IS NOT NULL ORDER BY from_at DESC LIMIT 1
             """, r => (new RegisterId(r.GetGuid(0)), r.GetFieldValue<Instant>(1)), cancellationToken, wanted.Channel.Id.Value, wanted.From))
         {
@@ -96,12 +97,12 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
         Registering.Check(
             wanted.Register.Obis.Measurand is not { } measurand || measurand == wanted.Channel.Measurand,
             $"register {wanted.Register} counts {wanted.Register.Obis.Measurand?.Quantity} {wanted.Register.Obis.Measurand?.Direction}, channel {wanted.Channel} carries another");
-        var scales = await connection.QueryAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value);
+        var scales = await connection.RowsAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value);
         Registering.Check(scales.Count == 1, $"register {wanted.Register} is not registered");
         var channels = await MeasuredLayer.LockAsync(connection, [wanted.Channel.Id], cancellationToken);
         Registering.Check(channels.TryGetValue(wanted.Channel.Id, out var channel), $"channel {wanted.Channel} is not registered");
         Registering.Check(channel!.Feed == ChannelFeed.Registers, channel.Feed.Refusal(wanted.Channel, ChannelFeed.Registers));
-        foreach (var interval in await connection.QueryAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value))
+        foreach (var interval in await connection.RowsAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value))
         {
             await Registering.CheckZoneAsync(connection, channel.Zone, interval, wanted.From, now, cancellationToken);
         }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -22,7 +23,7 @@ internal sealed class IntervalComparison(
         foreach (var chunk in channels.Chunk(100))
         {
             var stored = (await ReadDaysAsync(chunk, cancellationToken)).ToLookup(d => d.Channel, d => d.Day);
-            var edited = (await connection.QueryAsync(
+            var edited = (await connection.RowsAsync(
                 "SELECT DISTINCT channel_id FROM interval_override WHERE channel_id = ANY($1)", r => new ChannelId(r.GetGuid(0)), cancellationToken, Ids(chunk))).ToHashSet();
             foreach (var channel in chunk)
             {
@@ -36,7 +37,7 @@ internal sealed class IntervalComparison(
     private static Guid[] Ids(IEnumerable<ChannelId> channels) => [.. channels.Select(c => c.Value)];
 
     private Task<List<(ChannelId Channel, VersionedDay Day)>> ReadDaysAsync(ChannelId[] channels, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT channel_id, day, version, interval_minutes, quantities, qualities, hash FROM interval_day WHERE channel_id = ANY($1)
             """, r => (new ChannelId(r.GetGuid(0)), ProfileReading.Read(r, 1)), cancellationToken, Ids(channels));
 

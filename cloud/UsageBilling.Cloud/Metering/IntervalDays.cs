@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -82,7 +83,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
 
     private async Task<Dictionary<(ChannelId, LocalDate), StoredDay>> ReadStoredAsync(Guid[] channels, LocalDate[] days, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT d.channel_id, d.day, d.interval_minutes, d.quantities, d.qualities, d.version, d.pinned_version, d.hash, d.computed_at
             FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day)
             JOIN interval_day d ON d.channel_id = w.channel_id AND d.day = w.day
@@ -104,7 +105,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
             return;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO interval_day (channel_id, day, interval_minutes, quantities, qualities, version, pinned_version, hash, computed_at)
             SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::bytea[], $5::bytea[], $6::integer[], $7::integer[], $8::bytea[], $9::timestamptz[])
             ON CONFLICT (channel_id, day) DO UPDATE SET interval_minutes = EXCLUDED.interval_minutes, quantities = EXCLUDED.quantities,
@@ -128,7 +129,7 @@ internal sealed class IntervalDays(NpgsqlConnection connection, Instant now, boo
             return;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO interval_day_history (channel_id, day, version, interval_minutes, quantities, qualities, hash, computed_at, superseded_at)
             SELECT *, $9 FROM unnest($1::uuid[], $2::date[], $3::integer[], $4::smallint[], $5::bytea[], $6::bytea[], $7::bytea[], $8::timestamptz[])
             ON CONFLICT (channel_id, day, version) DO NOTHING

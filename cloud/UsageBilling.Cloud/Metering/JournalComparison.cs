@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Data;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Registers;
@@ -33,7 +34,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         await CheckChainsAsync(connection, cancellationToken);
-        var ids = await connection.QueryAsync("SELECT register_id FROM register ORDER BY register_id", r => r.GetGuid(0), cancellationToken);
+        var ids = await connection.RowsAsync("SELECT register_id FROM register ORDER BY register_id", r => r.GetGuid(0), cancellationToken);
         foreach (var group in ids.Chunk(GroupSize))
         {
             var registers = await RegisterCatalog.ReadAsync(connection, group, cancellationToken);
@@ -138,7 +139,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
     private async Task CompareReadsAsync(NpgsqlConnection connection, RebuiltRegisters journal, CancellationToken cancellationToken)
     {
         var unseen = journal.OffGrid.SelectMany(r => r.Value.Select(p => (r.Key, p))).ToHashSet();
-        var rows = await connection.QueryAsync("SELECT register_id, at, value, quality, kind FROM register_read WHERE register_id = ANY($1)", r => (
+        var rows = await connection.RowsAsync("SELECT register_id, at, value, quality, kind FROM register_read WHERE register_id = ANY($1)", r => (
             Register: new RegisterId(r.GetGuid(0)), Point: new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3)), Kind: r.GetString(4)), cancellationToken, journal.Ids);
         foreach (var (register, point, kind) in rows)
         {

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Registers;
@@ -163,7 +164,7 @@ internal sealed class WholeHistories(IReadOnlyDictionary<RegisterId, List<Regist
     /// <summary>The stored segments of registers, in order.</summary>
     public static async Task<ILookup<(RegisterId, Instant), RegisterSegment>> ReadSegmentsAsync(NpgsqlConnection connection, Guid[] registers, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT register_id, installed_at, from_at, cause, raw_start, unwrapped_base FROM register_segment WHERE register_id = ANY($1) ORDER BY register_id, installed_at, from_at
             """, r => (Key: (new RegisterId(r.GetGuid(0)), r.GetFieldValue<Instant>(1)),
                 Segment: new RegisterSegment(r.GetFieldValue<Instant>(2), (SegmentCause)r.GetInt16(3), r.GetInt64(4), r.GetInt64(5))), cancellationToken, registers);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
@@ -42,9 +43,9 @@ internal static class RegisterCatalog
     {
         // Only what is locked is known: a register that appears after this statement may be installed meanwhile by somebody who sees no reading of it yet.
         var wanted = registers.Select(r => r.Value).Distinct().ToArray();
-        var ids = (await connection.QueryAsync(
+        var ids = (await connection.RowsAsync(
             "SELECT register_id FROM register WHERE register_id = ANY($1) ORDER BY register_id FOR NO KEY UPDATE", r => r.GetGuid(0), cancellationToken, wanted)).ToArray();
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             SELECT FROM channel WHERE channel_id IN (SELECT channel_id FROM installation WHERE register_id = ANY($1))
             ORDER BY channel_id FOR NO KEY UPDATE
             """, cancellationToken, ids);
@@ -54,13 +55,13 @@ internal static class RegisterCatalog
     /// <summary>The same without locks.</summary>
     public static async Task<Dictionary<RegisterId, KnownRegister>> ReadAsync(NpgsqlConnection connection, Guid[] ids, CancellationToken cancellationToken)
     {
-        var related = (await connection.QueryAsync("""
+        var related = (await connection.RowsAsync("""
             SELECT DISTINCT o.register_id FROM installation i JOIN installation o ON o.channel_id = i.channel_id WHERE i.register_id = ANY($1)
             """, r => r.GetGuid(0), cancellationToken, ids)).Union(ids).ToArray();
-        var grids = (await connection.QueryAsync(
+        var grids = (await connection.RowsAsync(
             "SELECT register_id, from_day, interval_minutes FROM register_interval WHERE register_id = ANY($1) ORDER BY register_id, from_day",
             r => (Register: r.GetGuid(0), Grid: new GridFrom(r.GetFieldValue<LocalDate>(1), r.GetInt16(2))), cancellationToken, related)).ToLookup(g => g.Register, g => g.Grid);
-        var registers = await connection.QueryAsync("SELECT register_id, manufacturer, serial, obis, scale FROM register WHERE register_id = ANY($1)", r => new KnownRegister(
+        var registers = await connection.RowsAsync("SELECT register_id, manufacturer, serial, obis, scale FROM register WHERE register_id = ANY($1)", r => new KnownRegister(
             new RegisterId(r.GetGuid(0)),
             new RegisterKey(r.GetString(1), r.GetString(2), ObisCode.Parse(r.GetString(3))),
             r.GetInt16(4),
@@ -74,7 +75,7 @@ internal static class RegisterCatalog
         NpgsqlConnection connection, List<KnownRegister> registers, Guid[] ids, CancellationToken cancellationToken)
     {
         var scales = registers.ToDictionary(r => r.Id.Value, r => r.Scale);
-        return await connection.QueryAsync("""
+        return await connection.RowsAsync("""
             SELECT i.register_id, i.from_at, i.to_at, i.channel_id, i.start_register, i.end_register, i.digits, i.multiplier_num, i.multiplier_den,
                    i.max_advance_hour, c.exponent,
                    EXISTS (SELECT FROM installation e WHERE e.channel_id = i.channel_id AND e.from_at < i.from_at)

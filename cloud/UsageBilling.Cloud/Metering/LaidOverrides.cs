@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
 
@@ -51,7 +52,7 @@ internal static class LaidOverrides
         NpgsqlConnection connection, IEnumerable<(ChannelId Channel, LocalDate Day)> days, CancellationToken cancellationToken)
     {
         var keys = days.ToArray();
-        return connection.QueryAsync("""
+        return connection.RowsAsync("""
             SELECT o.channel_id, o.day, o.interval_minutes, o.first_slot, o.quantities, o.quality, o.basis, o.override_id
             FROM interval_override o
             JOIN (SELECT DISTINCT t.channel_id, t.override_id FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day)

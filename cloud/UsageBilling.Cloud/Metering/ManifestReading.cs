@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -20,7 +21,7 @@ internal static class ManifestReading
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var channel = manifest[0].Channel;
         var named = manifest.Where(e => e.Version > 0).ToArray();
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT d.day, d.version, d.interval_minutes, d.quantities, d.qualities, d.hash
             FROM unnest($2::date[], $3::integer[]) AS w (day, version)
             JOIN interval_day d ON d.channel_id = $1 AND d.day = w.day AND d.version = w.version
@@ -62,7 +63,7 @@ internal static class ManifestReading
         }
 
         var (channels, days, versions) = (named.Select(e => e.Channel.Value).ToArray(), named.Select(e => e.Day).ToArray(), named.Select(e => e.Version).ToArray());
-        var pinned = await connection.ExecuteAsync("""
+        var pinned = await connection.RunAsync("""
             UPDATE interval_day d SET pinned_version = d.version
             FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS w (channel_id, day, version)
             WHERE d.channel_id = w.channel_id AND d.day = w.day AND d.version = w.version
@@ -72,7 +73,7 @@ internal static class ManifestReading
             return true;
         }
 
-        var kept = await connection.QueryAsync("""
+        var kept = await connection.RowsAsync("""
             SELECT count(*) FROM unnest($1::uuid[], $2::date[], $3::integer[]) AS w (channel_id, day, version)
             JOIN interval_day_history h ON h.channel_id = w.channel_id AND h.day = w.day AND h.version = w.version
             """, r => r.GetInt64(0), cancellationToken, channels, days, versions);
@@ -81,7 +82,7 @@ internal static class ManifestReading
 
     public static async Task<ImmutableArray<IntervalDayChange>> TakeChangesAsync(NpgsqlConnection connection, int limit, CancellationToken cancellationToken)
     {
-        var taken = await connection.QueryAsync("""
+        var taken = await connection.RowsAsync("""
             WITH oldest AS (
               SELECT channel_id, day, to_version FROM interval_day_change ORDER BY changed_at, channel_id, day, to_version LIMIT $1 FOR UPDATE SKIP LOCKED)
             DELETE FROM interval_day_change c USING oldest o
@@ -106,7 +107,7 @@ internal static class ManifestReading
         {
             var day = IntervalDay.Missing(group.Key);
             var entries = group.DistinctBy(e => (e.Channel, e.Day)).ToArray();
-            await connection.ExecuteAsync("""
+            await connection.RunAsync("""
                 INSERT INTO interval_day (channel_id, day, interval_minutes, quantities, qualities, version, pinned_version, hash, computed_at)
                 SELECT w.channel_id, w.day, $3, $4, $5, 0, 0, $6, $7 FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day)
                 ON CONFLICT (channel_id, day) DO NOTHING

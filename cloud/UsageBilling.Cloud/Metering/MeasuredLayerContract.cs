@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -102,7 +103,7 @@ public static class MeasuredLayer
 
     private static async Task<Dictionary<ChannelId, ChannelTerms>> ReadTermsAsync(NpgsqlConnection connection, string locking, IEnumerable<ChannelId> channels, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync(
+        var rows = await connection.RowsAsync(
             $"SELECT channel_id, point, quantity, direction, exponent, zone, feed, has_dependants FROM channel WHERE channel_id = ANY($1) {locking}",
             r => (Id: new ChannelId(r.GetGuid(0)), Terms: new ChannelTerms(
                 new ChannelKey(r.GetString(1), new Measurand((Quantity)r.GetInt16(2), (Direction)r.GetInt16(3))), r.GetInt16(4), r.GetString(5), (ChannelFeed)r.GetInt16(6), r.GetBoolean(7))),

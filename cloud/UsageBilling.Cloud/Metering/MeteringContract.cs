@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Protocols;
 
@@ -126,7 +127,7 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var since = time.GetCurrentInstant() - LongestTransaction;
-        var recent = await connection.QueryAsync("SELECT manufacturer, serial, obis FROM register WHERE registered_at > $1", r =>
+        var recent = await connection.RowsAsync("SELECT manufacturer, serial, obis FROM register WHERE registered_at > $1", r =>
             new RegisterKey(r.GetString(0), r.GetString(1), ObisCode.Parse(r.GetString(2))), cancellationToken, since);
         for (var limit = MostParked; recent.Count > 0 && limit > 0;)
         {

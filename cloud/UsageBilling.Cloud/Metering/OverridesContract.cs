@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Estimation;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -79,9 +80,9 @@ public static class IntervalOverrides
     public static async Task<bool> WithdrawAsync(NpgsqlConnection connection, ChannelId channel, Guid id, string actor, string reason, Instant now, CancellationToken cancellationToken)
     {
         await MeasuredLayer.LockAsync(connection, [channel], cancellationToken);
-        var days = await connection.QueryAsync(
+        var days = await connection.RowsAsync(
             "SELECT day FROM interval_override WHERE channel_id = $1 AND override_id = $2", r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value, id);
-        var added = days.Count == 0 ? [] : await connection.QueryAsync("""
+        var added = days.Count == 0 ? [] : await connection.RowsAsync("""
             INSERT INTO interval_override_withdrawal (channel_id, override_id, actor, reason, withdrawn_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING override_id
             """, r => r.GetGuid(0), cancellationToken, channel.Value, id, actor, reason, now);
         if (added.Count == 0)
@@ -96,7 +97,7 @@ public static class IntervalOverrides
 
     /// <summary>Every override of UTC days [<paramref name="first"/>, <paramref name="last"/>], in the order in which they were made.</summary>
     public static Task<List<KeptOverride>> ReadAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT o.override_id, o.day, o.interval_minutes, o.first_slot, o.quantities, o.quality, o.method, o.rule_set, o.actor, o.reason, o.created_at, g.actor, g.reason, g.withdrawn_at
             FROM interval_override o LEFT JOIN interval_override_withdrawal g ON g.channel_id = o.channel_id AND g.override_id = o.override_id
             WHERE o.channel_id = $1 AND o.day >= $2 AND o.day <= $3 ORDER BY o.created_at, o.override_id, o.day
@@ -107,7 +108,7 @@ public static class IntervalOverrides
 
     /// <summary>Versions of UTC days [<paramref name="first"/>, <paramref name="last"/>] that are kept: each that was current after its day had ended, or that a bill pinned.</summary>
     public static Task<List<DayVersion>> ReadVersionsAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT day, version, interval_minutes, quantities, qualities, computed_at, superseded_at FROM interval_day_history WHERE channel_id = $1 AND day >= $2 AND day <= $3
             UNION ALL
             SELECT day, version, interval_minutes, quantities, qualities, computed_at, NULL FROM interval_day WHERE channel_id = $1 AND day >= $2 AND day <= $3

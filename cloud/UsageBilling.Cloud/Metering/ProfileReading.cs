@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -22,7 +23,7 @@ internal static class ProfileReading
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var ids = channels.Select(c => c.Value).ToArray();
         var shapes = await ReadShapesAsync(connection, ids, from, cancellationToken);
-        var days = await connection.QueryAsync("""
+        var days = await connection.RowsAsync("""
             SELECT channel_id, day, version, interval_minutes, quantities, qualities, hash
             FROM interval_day WHERE channel_id = ANY($1) AND day >= $2 AND day <= $3 ORDER BY channel_id, day
             """, r => (Channel: new ChannelId(r.GetGuid(0)), Day: Read(r, 1)), cancellationToken, ids, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon));
@@ -33,7 +34,7 @@ internal static class ProfileReading
     /// <summary>Measurand, exponent and the interval at an instant, for days that have none of their own.</summary>
     public static async Task<Dictionary<ChannelId, ChannelShape>> ReadShapesAsync(NpgsqlConnection connection, Guid[] channels, Instant at, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT c.channel_id, c.quantity, c.direction, c.exponent,
               (SELECT g.interval_minutes FROM installation i JOIN register_interval g ON g.register_id = i.register_id
                WHERE i.channel_id = c.channel_id ORDER BY i.from_at <= $2 DESC, i.from_at DESC, g.from_day DESC LIMIT 1)

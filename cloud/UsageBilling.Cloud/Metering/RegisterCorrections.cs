@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
@@ -14,7 +15,7 @@ internal sealed class RegisterCorrections(NpgsqlDataSource database, Instant now
 
     /// <summary>All corrections of registers.</summary>
     public static Task<List<(RegisterId Register, RegisterCorrection Correction)>> ReadAsync(NpgsqlConnection connection, Guid[] registers, CancellationToken cancellationToken) =>
-        connection.QueryAsync("SELECT register_id, at, value, corrected_at, correction_id FROM register_correction WHERE register_id = ANY($1)", r =>
+        connection.RowsAsync("SELECT register_id, at, value, corrected_at, correction_id FROM register_correction WHERE register_id = ANY($1)", r =>
             (new RegisterId(r.GetGuid(0)), new RegisterCorrection(r.GetFieldValue<Instant>(1), r.GetInt64(2), r.GetFieldValue<Instant>(3), r.GetGuid(4))), cancellationToken, registers);
 
     public async Task<bool> AddAsync(RegisterReadEntry entry, string actor, CancellationToken cancellationToken)
@@ -49,7 +50,7 @@ internal sealed class RegisterCorrections(NpgsqlDataSource database, Instant now
             return;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO register_correction (register_id, at, correction_id, value, actor, reason, corrected_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
             """, cancellationToken, register.Id.Value, at, Guid.CreateVersion7(), value, actor, reason, now);
         await RecomputeAsync(connection, new RegisterDayStore(connection), registers, register.Id, at, cancellationToken);
@@ -73,7 +74,7 @@ internal sealed class RegisterCorrections(NpgsqlDataSource database, Instant now
             return;
         }
 
-        await connection.ExecuteAsync("UPDATE installation SET start_register = $3::bigint, end_register = $4::bigint WHERE register_id = $1 AND from_at = $2", cancellationToken, register.Id.Value, installedAt, start, end);
+        await connection.RunAsync("UPDATE installation SET start_register = $3::bigint, end_register = $4::bigint WHERE register_id = $1 AND from_at = $2", cancellationToken, register.Id.Value, installedAt, start, end);
         var dirty = new DirtyRegisters();
         var floor = await Retention.FloorAsync(connection, cancellationToken);
         var until = terms.To ?? now + Duration.FromDays(1);

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
@@ -31,7 +32,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
         }
 
         var (ids, days) = (missing.Select(m => m.Register.Value).ToArray(), missing.Select(m => m.Day).ToArray());
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT d.register_id, d.day, d.interval_minutes, d.slot_values, d.qualities, d.distances
             FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
             JOIN register_day d ON d.register_id = w.register_id AND d.day = w.day
@@ -41,7 +42,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             _days[(id, day.Day)] = day;
         }
 
-        var reads = await connection.QueryAsync("""
+        var reads = await connection.RowsAsync("""
             SELECT r.register_id, r.at, r.value, r.quality, NULL::timestamptz, NULL::uuid
             FROM unnest($1::uuid[], $2::date[]) AS w (register_id, day)
             JOIN register_read r ON r.register_id = w.register_id AND r.at >= w.day::timestamp AT TIME ZONE 'UTC' AND r.at < (w.day + 1)::timestamp AT TIME ZONE 'UTC'
@@ -93,7 +94,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
     /// <summary>Writes days as they are.</summary>
     public static Task<int> WriteAsync(
         NpgsqlConnection connection, IReadOnlyDictionary<RegisterId, KnownRegister> registers, IReadOnlyList<(RegisterId Register, RegisterDay Day)> rows, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync("""
+        connection.RunAsync("""
             INSERT INTO register_day (register_id, day, interval_minutes, scale, slot_values, qualities, distances)
             SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::bytea[])
             ON CONFLICT (register_id, day) DO UPDATE SET
@@ -115,7 +116,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
             return [];
         }
 
-        var added = await connection.QueryAsync("""
+        var added = await connection.RowsAsync("""
             INSERT INTO register_read (register_id, at, kind, value, quality, source)
             SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bigint[], $5::smallint[], $6::text[])
             ON CONFLICT (register_id, at, kind, value, quality) DO NOTHING
@@ -165,7 +166,7 @@ internal sealed class RegisterDayStore(NpgsqlConnection connection)
 
     /// <summary>The nearest days with anything before <c>First</c> and after <c>Last</c> of each window: register days and reads each in their own right.</summary>
     public Task<List<(int Window, LocalDate Day)>> FindNeighboursAsync(IReadOnlyList<(RegisterId Register, LocalDate First, LocalDate Last)> windows, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT w.place, n.day
             FROM unnest($1::uuid[], $2::date[], $3::date[]) WITH ORDINALITY AS w (register_id, first, last, place),
             LATERAL (

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
@@ -10,7 +11,7 @@ internal static class RegisterIntervals
     public static async Task<IReadOnlyList<ComputedDay>> ComputeAsync(
         NpgsqlConnection connection, IReadOnlyList<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)
     {
-        var feeding = await connection.QueryAsync(
+        var feeding = await connection.RowsAsync(
             "SELECT DISTINCT register_id FROM installation WHERE channel_id = ANY($1)", r => r.GetGuid(0), cancellationToken, days.Select(d => d.Channel.Value).Distinct().ToArray());
         var registers = await RegisterCatalog.ReadAsync(connection, [.. feeding], cancellationToken);
         var installed = registers.Values.SelectMany(r => r.Installations).Select(i => i.Channel).ToHashSet();

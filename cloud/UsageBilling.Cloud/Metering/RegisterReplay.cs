@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -62,7 +63,7 @@ internal sealed class RegisterReplay(NpgsqlConnection connection, Instant now, L
     {
         var missing = rebuilt.OffGrid.SelectMany(r => r.Value.Select(p => (r.Key, Point: p))).ToHashSet();
         var expected = missing.Count;
-        foreach (var (register, point, kind) in await connection.QueryAsync("SELECT register_id, at, value, quality, kind FROM register_read WHERE register_id = ANY($1)", r => (
+        foreach (var (register, point, kind) in await connection.RowsAsync("SELECT register_id, at, value, quality, kind FROM register_read WHERE register_id = ANY($1)", r => (
             new RegisterId(r.GetGuid(0)), new RegisterPoint(r.GetFieldValue<Instant>(1), r.GetInt64(2), (ReadingQuality)r.GetInt16(3)), r.GetString(4)), cancellationToken, rebuilt.Ids))
         {
             if (kind != "off-boundary")
@@ -114,7 +115,7 @@ internal sealed class RegisterReplay(NpgsqlConnection connection, Instant now, L
     private async Task<IEnumerable<ComputedDay>> ComputeAsync(
         ChannelId channel, RegisterHistory[] histories, Dictionary<RegisterId, KnownRegister> registers, LocalDate? from, CancellationToken cancellationToken)
     {
-        var stored = await connection.QueryAsync("SELECT day FROM interval_day WHERE channel_id = $1", r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value);
+        var stored = await connection.RowsAsync("SELECT day FROM interval_day WHERE channel_id = $1", r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value);
         var ends = histories.Any(h => h.Terms.To is null) ? (Instant?)null : histories.Max(h => h.Terms.To);
         return stored.Concat(histories.Where(h => h.Count > 0).SelectMany(Days)).Distinct().Where(d => !(d < from)).Order().Select(day =>
         {

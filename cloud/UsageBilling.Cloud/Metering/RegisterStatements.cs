@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -17,7 +18,7 @@ internal static class RegisterStatements
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         var ids = channels.Select(c => c.Value).ToArray();
-        var feeding = await connection.QueryAsync("SELECT DISTINCT register_id FROM installation WHERE channel_id = ANY($1)", r => r.GetGuid(0), cancellationToken, ids);
+        var feeding = await connection.RowsAsync("SELECT DISTINCT register_id FROM installation WHERE channel_id = ANY($1)", r => r.GetGuid(0), cancellationToken, ids);
         var registers = await RegisterCatalog.ReadAsync(connection, [.. feeding], cancellationToken);
         var wanted = channels.ToHashSet();
         var installations = registers.Values.SelectMany(r => r.Installations).Where(i => wanted.Contains(i.Channel) && i.Terms.From <= at).ToArray();

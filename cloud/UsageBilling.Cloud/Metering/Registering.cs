@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
 
@@ -18,14 +19,14 @@ internal static class Registering
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var key = registration.Key;
         var id = key.Id.Value;
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO register (register_id, manufacturer, serial, obis, scale, registered_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (register_id) DO NOTHING
             """, cancellationToken, id, key.Manufacturer, key.Serial, key.Obis.ToString(), (short)registration.Scale, now);
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO register_interval (register_id, from_day, interval_minutes) VALUES ($1, $2, $3) ON CONFLICT (register_id, from_day) DO NOTHING
             """, cancellationToken, id, Always, (short)registration.IntervalMinutes);
-        var scale = await connection.QueryAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, id);
-        var intervals = await connection.QueryAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, id);
+        var scale = await connection.RowsAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, id);
+        var intervals = await connection.RowsAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, id);
         Check(scale[0] == registration.Scale, $"register {key} has scale {scale[0]}, not {registration.Scale}; its readings are stored with it, so register another serial number or keep it");
         Check(intervals.Contains(registration.IntervalMinutes), $"register {key} is sampled every {intervals[^1]} minutes, not {registration.IntervalMinutes}; change the interval from a day on instead");
         await transaction.CommitAsync(cancellationToken);
@@ -42,7 +43,7 @@ internal static class Registering
         var (key, exponent, zone, feed) = registration;
         Check(exponent is >= -9 and <= 9, $"channel {key}: exponent {exponent} must be between -9 and 9");
         Check(DateTimeZoneProviders.Tzdb.GetZoneOrNull(zone) is not null, $"channel {key}: '{zone}' is not an IANA zone such as Europe/Berlin");
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO channel (channel_id, point, quantity, direction, unit, exponent, zone, feed, registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (channel_id) DO NOTHING
             """, cancellationToken, key.Id.Value, key.Point, (short)key.Measurand.Quantity, (short)key.Measurand.Direction, key.Measurand.Unit.Symbol, (short)exponent, zone, (short)feed, now);
@@ -65,18 +66,18 @@ internal static class Registering
             return;
         }
 
-        var read = await connection.QueryAsync(
+        var read = await connection.RowsAsync(
             "SELECT max(day) FROM register_day WHERE register_id = $1 AND day >= $2 HAVING max(day) IS NOT NULL", r => r.GetFieldValue<LocalDate>(0), cancellationToken, register.Id.Value, fromDay);
         Check(read.Count == 0, $"register {register} has readings until {(read.Count == 0 ? fromDay : read[0]):uuuu-MM-dd}: change the interval from a later UTC day on");
         Check(current.Grids.All(g => g.FromDay < fromDay), $"register {register} already changes its interval on or after {fromDay:uuuu-MM-dd}");
-        foreach (var zone in await connection.QueryAsync("""
+        foreach (var zone in await connection.RowsAsync("""
             SELECT DISTINCT c.zone FROM installation i JOIN channel c ON c.channel_id = i.channel_id WHERE i.register_id = $1
             """, r => r.GetString(0), cancellationToken, register.Id.Value))
         {
             await CheckZoneAsync(connection, zone, intervalMinutes, UtcDay.StartOf(fromDay), now, cancellationToken);
         }
 
-        await connection.ExecuteAsync("INSERT INTO register_interval (register_id, from_day, interval_minutes) VALUES ($1, $2, $3)", cancellationToken, register.Id.Value, fromDay, (short)intervalMinutes);
+        await connection.RunAsync("INSERT INTO register_interval (register_id, from_day, interval_minutes) VALUES ($1, $2, $3)", cancellationToken, register.Id.Value, fromDay, (short)intervalMinutes);
         await transaction.CommitAsync(cancellationToken);
     }
 

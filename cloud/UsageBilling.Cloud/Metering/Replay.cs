@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.UsageEvents;
 using UsageBilling.Protocols;
 
@@ -124,7 +125,7 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
     public static async Task<ReplayRun> OpenAsync(NpgsqlDataSource database, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var open = await connection.QueryAsync("""
+        var open = await connection.RowsAsync("""
             SELECT replay_id, phase, done_through, batches, rows_same, rows_different, rows_unexplained, rows_failed FROM replay_run WHERE finished_at IS NULL ORDER BY started_at DESC LIMIT 1
             """, r => new ReplayRun(r.GetGuid(0), r.GetInt16(1), r.GetGuid(2), new ReplayTotals(r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7))), cancellationToken);
         if (open.Count > 0)
@@ -133,7 +134,7 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
         }
 
         var run = new ReplayRun(Guid.CreateVersion7(), 0, Guid.Empty, default);
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO replay_run (replay_id, started_at, phase, done_through, batches, rows_same, rows_different, rows_unexplained, rows_failed) VALUES ($1, $2, 0, $3, 0, 0, 0, 0, 0)
             """, cancellationToken, run.Id, now, Guid.Empty);
         return run;
@@ -143,7 +144,7 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
     public async Task<ReplayRun> MoveAsync(NpgsqlConnection connection, int phase, Guid through, ReplayTotals totals, CancellationToken cancellationToken)
     {
         var moved = this with { Phase = phase, DoneThrough = through, Totals = Totals + totals };
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             UPDATE replay_run SET phase = $2, done_through = $3, batches = $4, rows_same = $5, rows_different = $6, rows_unexplained = $7, rows_failed = $8 WHERE replay_id = $1
             """, cancellationToken, Id, (short)phase, through, moved.Totals.Batches, moved.Totals.Same, moved.Totals.Different, moved.Totals.Unexplained, moved.Totals.Failed);
         return moved;
@@ -152,7 +153,7 @@ internal sealed record ReplayRun(Guid Id, int Phase, Guid DoneThrough, ReplayTot
     public async Task FinishAsync(NpgsqlDataSource database, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await connection.ExecuteAsync("UPDATE replay_run SET finished_at = $2 WHERE replay_id = $1", cancellationToken, Id, now);
+        await connection.RunAsync("UPDATE replay_run SET finished_at = $2 WHERE replay_id = $1", cancellationToken, Id, now);
     }
 }
 
@@ -169,10 +170,10 @@ internal static class ReplayGroups
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var senders = await Ingest.Journal.ReadSendersAsync(connection, cancellationToken);
-        var days = (await connection.QueryAsync("""
+        var days = (await connection.RowsAsync("""
             SELECT r.register_id, (SELECT count(*) FROM register_day d WHERE d.register_id = r.register_id) FROM register r ORDER BY r.register_id
             """, r => (Id: r.GetGuid(0), Days: r.GetInt64(1)), cancellationToken)).ToDictionary(r => r.Id, r => r.Days);
-        var channels = await connection.QueryAsync("SELECT channel_id, register_id FROM installation", r => (r.GetGuid(0), r.GetGuid(1)), cancellationToken);
+        var channels = await connection.RowsAsync("SELECT channel_id, register_id FROM installation", r => (r.GetGuid(0), r.GetGuid(1)), cancellationToken);
         var sets = new DisjointSets();
         foreach (var register in days.Keys)
         {

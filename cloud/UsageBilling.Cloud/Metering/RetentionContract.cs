@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
@@ -22,7 +23,7 @@ public static class Retention
 {
     /// <summary>The policy and where it stands.</summary>
     public static async Task<RetentionState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync("SELECT years_kept, floor_day, dropped_before, (SELECT count(*) FROM delivered_parked) FROM retention", r =>
+        (await connection.RowsAsync("SELECT years_kept, floor_day, dropped_before, (SELECT count(*) FROM delivered_parked) FROM retention", r =>
             new RetentionState(r.GetInt16(0), r.GetFieldValue<LocalDate>(1), r.IsDBNull(2) ? null : r.GetFieldValue<LocalDate>(2), r.GetInt64(3)), cancellationToken))[0];
 
     /// <summary>Changes the policy and moves the floor to where it says.</summary>
@@ -32,7 +33,7 @@ public static class Retention
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var before = await ReadAsync(connection, cancellationToken);
-        await connection.ExecuteAsync("UPDATE retention SET years_kept = $1", cancellationToken, (short)years);
+        await connection.RunAsync("UPDATE retention SET years_kept = $1", cancellationToken, (short)years);
         await MoveAsync(connection, FloorOf(years, now), now, cancellationToken);
         var after = await ReadAsync(connection, cancellationToken);
         await AuditLog.WriteAsync(connection, now, [new AuditEntry(actor, "change retention", "retention", before, after)], cancellationToken);
@@ -67,7 +68,7 @@ public static class Retention
 
     /// <summary>Data below this instant was dropped once; null: never.</summary>
     internal static async Task<Instant?> DroppedBeforeAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        (await connection.QueryAsync("SELECT dropped_before FROM retention", r => r.IsDBNull(0) ? (Instant?)null : UtcDay.StartOf(r.GetFieldValue<LocalDate>(0)), cancellationToken))[0];
+        (await connection.RowsAsync("SELECT dropped_before FROM retention", r => r.IsDBNull(0) ? (Instant?)null : UtcDay.StartOf(r.GetFieldValue<LocalDate>(0)), cancellationToken))[0];
 
     private static LocalDate FloorOf(int years, Instant now) => new(now.InUtc().Year - years, 1, 1);
 
@@ -79,14 +80,14 @@ public static class Retention
             return;
         }
 
-        await connection.ExecuteAsync("SELECT move_retention_floor($1)", cancellationToken, floor);
+        await connection.RunAsync("SELECT move_retention_floor($1)", cancellationToken, floor);
         if (floor > before)
         {
             return;
         }
 
         await Journal.RetryParkedAsync(connection, Route.OlderThanKept, cancellationToken);
-        var moved = await connection.QueryAsync("""
+        var moved = await connection.RowsAsync("""
             WITH taken AS (DELETE FROM delivered_parked WHERE day >= $1 RETURNING *),
             added AS (INSERT INTO delivered_day (channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at, kind, meter)
               SELECT channel_id, day, import_id, stated_at, hash, interval_minutes, quantities, qualities, delivered_at, kind, meter FROM taken ON CONFLICT DO NOTHING)

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Registers;
 using UsageBilling.Protocols;
 
@@ -20,7 +21,7 @@ internal sealed class SegmentStore(NpgsqlConnection connection)
             return;
         }
 
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT register_id, installed_at, from_at, cause, raw_start, unwrapped_base FROM register_segment WHERE register_id = ANY($1) ORDER BY register_id, installed_at, from_at
             """, r => (Key: (new RegisterId(r.GetGuid(0)), r.GetFieldValue<Instant>(1)),
                 Segment: new RegisterSegment(r.GetFieldValue<Instant>(2), (SegmentCause)r.GetInt16(3), r.GetInt64(4), r.GetInt64(5))), cancellationToken, missing);
@@ -71,12 +72,12 @@ internal sealed class SegmentStore(NpgsqlConnection connection)
             return;
         }
 
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             DELETE FROM register_segment s USING unnest($1::uuid[], $2::timestamptz[]) AS c (register_id, installed_at)
             WHERE s.register_id = c.register_id AND s.installed_at = c.installed_at
             """, cancellationToken, _changed.Select(c => c.Register.Value).ToArray(), _changed.Select(c => c.InstalledAt).ToArray());
         var rows = _changed.SelectMany(key => Of(key).Select(segment => (key.Register, key.InstalledAt, Segment: segment))).ToArray();
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO register_segment (register_id, installed_at, from_at, cause, raw_start, unwrapped_base)
             SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::smallint[], $5::bigint[], $6::bigint[])
             """, cancellationToken,

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -19,7 +20,7 @@ public static class ValidationEvidence
     /// <summary>Current days of a channel.</summary>
     public static async Task<SortedDictionary<LocalDate, IntervalDay>> ReadDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync(
+        var rows = await connection.RowsAsync(
             "SELECT day, interval_minutes, quantities, qualities FROM interval_day WHERE channel_id = $1 AND day >= $2 AND day <= $3",
             r => (Day: r.GetFieldValue<LocalDate>(0), Intervals: IntervalDay.Unpack(r.GetInt16(1), r.GetFieldValue<byte[]>(2), r.GetFieldValue<byte[]>(3))),
             cancellationToken, channel.Value, first, last);
@@ -45,7 +46,7 @@ public static class ValidationEvidence
     public static async Task<(IReadOnlyList<RegisterHistory> Histories, IReadOnlyList<RegisterDay> Blocks)> ReadRegistersAsync(
         NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, Instant now, CancellationToken cancellationToken)
     {
-        var feeding = await connection.QueryAsync("SELECT DISTINCT register_id FROM installation WHERE channel_id = $1", r => r.GetGuid(0), cancellationToken, channel.Value);
+        var feeding = await connection.RowsAsync("SELECT DISTINCT register_id FROM installation WHERE channel_id = $1", r => r.GetGuid(0), cancellationToken, channel.Value);
         var registers = await RegisterCatalog.ReadAsync(connection, [.. feeding], cancellationToken);
         var (start, end) = (UtcDay.StartOf(first), UtcDay.StartOf(last.PlusDays(1)));
         var terms = registers.Values.SelectMany(r => r.Installations).Where(i => i.Channel == channel && i.Terms.From < end && !(i.Terms.To <= start)).Select(i => i.Terms).OrderBy(t => t.From).ToArray();
@@ -56,7 +57,7 @@ public static class ValidationEvidence
 
     /// <summary>Channels fed by registers, in order of their ids, after one.</summary>
     public static Task<List<FedChannel>> ReadFedAsync(NpgsqlConnection connection, ChannelId after, int limit, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT c.channel_id, c.zone, min(i.from_at), CASE WHEN bool_or(i.to_at IS NULL) THEN NULL ELSE max(i.to_at) END
             FROM channel c JOIN installation i ON i.channel_id = c.channel_id
             WHERE c.channel_id > $1 AND c.feed = 1 GROUP BY c.channel_id, c.zone ORDER BY c.channel_id LIMIT $2
@@ -65,7 +66,7 @@ public static class ValidationEvidence
 
     /// <summary>The registers that feed a channel in [from, to).</summary>
     public static Task<List<FeedingRegister>> ReadFeedingAsync(NpgsqlConnection connection, ChannelId channel, Instant from, Instant to, CancellationToken cancellationToken) =>
-        connection.QueryAsync("""
+        connection.RowsAsync("""
             SELECT r.register_id, r.manufacturer, r.serial, r.obis, i.from_at, i.to_at FROM installation i JOIN register r ON r.register_id = i.register_id
             WHERE i.channel_id = $1 AND i.from_at < $3 AND (i.to_at IS NULL OR i.to_at > $2) ORDER BY i.from_at
             """, r => new FeedingRegister(
@@ -74,7 +75,7 @@ public static class ValidationEvidence
 
     /// <summary>The channels of a point.</summary>
     public static Task<List<(ChannelId Channel, Measurand Measurand, int Exponent)>> ReadPointAsync(NpgsqlConnection connection, string point, CancellationToken cancellationToken) =>
-        connection.QueryAsync(
+        connection.RowsAsync(
             "SELECT channel_id, quantity, direction, exponent FROM channel WHERE point = $1",
             r => (new ChannelId(r.GetGuid(0)), new Measurand((Quantity)r.GetInt16(1), (Direction)r.GetInt16(2)), (int)r.GetInt16(3)), cancellationToken, point);
 
@@ -84,7 +85,7 @@ public static class ValidationEvidence
     /// </summary>
     public static async Task<long?> ReadUninstalledAdvanceAsync(NpgsqlConnection connection, RegisterKey register, Instant from, Instant to, int exponent, CancellationToken cancellationToken)
     {
-        var known = await connection.QueryAsync("""
+        var known = await connection.RowsAsync("""
             SELECT r.scale FROM register r WHERE r.register_id = $1 AND NOT EXISTS (SELECT FROM installation i WHERE i.register_id = r.register_id)
             """, r => (int)r.GetInt16(0), cancellationToken, register.Id.Value);
         if (known.Count == 0)

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Virtual;
 using UsageBilling.Protocols;
 
@@ -56,14 +57,14 @@ public static class VirtualChannels
         }
 
         await AddAsync(connection, key.Id, formula, now, cancellationToken);
-        await connection.ExecuteAsync("UPDATE channel SET has_dependants = true WHERE channel_id = ANY($1)", cancellationToken, Ids(formula.Sources));
+        await connection.RunAsync("UPDATE channel SET has_dependants = true WHERE channel_id = ANY($1)", cancellationToken, Ids(formula.Sources));
         await DueDays.AddEndedAsync(connection, formula.Sources, now, cancellationToken);
     }
 
     /// <summary>Formulas of the virtual channels among these.</summary>
     internal static async Task<Dictionary<ChannelId, VirtualFormula>> ReadAsync(NpgsqlConnection connection, IEnumerable<ChannelId> channels, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT v.channel_id, v.weights, v.part, s.source_id, s.sign
             FROM virtual_channel v JOIN virtual_source s ON s.channel_id = v.channel_id
             WHERE v.channel_id = ANY($1) ORDER BY v.channel_id, s.position
@@ -79,9 +80,9 @@ public static class VirtualChannels
     {
         var share = formula as Share;
         var plus = (formula as Combination)?.Plus.Length ?? 1;
-        await connection.ExecuteAsync(
+        await connection.RunAsync(
             "INSERT INTO virtual_channel (channel_id, weights, part, registered_at) VALUES ($1, $2::bigint[], $3::integer, $4)", cancellationToken, channel.Value, share?.Weights.ToArray(), share?.Part, now);
-        await connection.ExecuteAsync(
+        await connection.RunAsync(
             "INSERT INTO virtual_source (channel_id, position, source_id, sign) SELECT $1, s.place - 1, s.source_id, s.sign FROM unnest($2::uuid[], $3::smallint[]) WITH ORDINALITY AS s (source_id, sign, place)",
             cancellationToken, channel.Value, Ids(formula.Sources), formula.Sources.Select((_, i) => (short)(i < plus ? 1 : -1)).ToArray());
     }

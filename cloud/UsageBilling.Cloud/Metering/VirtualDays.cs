@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
 
@@ -17,7 +18,7 @@ internal static class VirtualDays
         foreach (var chunk in days.Chunk(DaysAtOnce))
         {
             var wanted = chunk.SelectMany(d => formulas[d.Channel].Sources.Select(s => (Channel: s, d.Day))).Distinct().ToArray();
-            var stored = (await connection.QueryAsync("""
+            var stored = (await connection.RowsAsync("""
                 SELECT d.channel_id, d.day, d.version, d.interval_minutes, d.quantities, d.qualities, d.hash
                 FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN interval_day d ON d.channel_id = w.channel_id AND d.day = w.day
                 """, r => (Channel: new ChannelId(r.GetGuid(0)), Day: ProfileReading.Read(r, 1)), cancellationToken,
@@ -34,7 +35,7 @@ internal static class VirtualDays
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var due = await DueDays.TakeAsync(connection, DueDays.Virtual, DaysAtOnce, cancellationToken);
-        var dependants = (await connection.QueryAsync(
+        var dependants = (await connection.RowsAsync(
             "SELECT source_id, channel_id FROM virtual_source WHERE source_id = ANY($1)",
             r => (Source: new ChannelId(r.GetGuid(0)), Channel: new ChannelId(r.GetGuid(1))), cancellationToken, due.Select(d => d.Channel.Value).Distinct().ToArray())).ToLookup(r => r.Source, r => r.Channel);
         await MeasuredLayer.RecomputeAsync(connection, [.. due.SelectMany(d => dependants[d.Channel].Select(c => (c, d.Day))).Distinct()], now, cancellationToken);
@@ -50,7 +51,7 @@ internal static class VirtualDays
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            var stale = await connection.QueryAsync("""
+            var stale = await connection.RowsAsync("""
                 SELECT DISTINCT v.channel_id, s.day
                 FROM virtual_source v JOIN interval_day s ON s.channel_id = v.source_id AND s.day >= $1
                 LEFT JOIN interval_day d ON d.channel_id = v.channel_id AND d.day = s.day

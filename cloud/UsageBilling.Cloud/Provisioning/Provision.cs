@@ -1,6 +1,6 @@
-using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Cloud.UsageEvents;
@@ -49,7 +49,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var now = time.GetCurrentInstant();
         var accounts = new AccountStore(connection, actor, now);
         var tariffs = new TariffCatalog(connection, actor, now);
         var contracts = new ContractCheck(connection);
@@ -187,7 +187,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
                 registrations.Add(new VirtualRegistration(channel.Key, point!.Zone, channel.Formula));
             }
 
-            await VirtualChannels.RegisterAsync(connection, registrations, Instant.FromDateTimeOffset(time.GetUtcNow()), cancellationToken);
+            await VirtualChannels.RegisterAsync(connection, registrations, time.GetCurrentInstant(), cancellationToken);
             await transaction.CommitAsync(cancellationToken);
         }
         catch (MeteringConfigurationException e)
@@ -210,7 +210,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             try
             {
                 var (_, of, by, isCheckMeter, from, to) = alternate;
-                await ChannelAlternates.SaveAsync(connection, new ChannelAlternate(of.Id, by.Id, isCheckMeter, from, to), actor, Instant.FromDateTimeOffset(time.GetUtcNow()), cancellationToken);
+                await ChannelAlternates.SaveAsync(connection, new ChannelAlternate(of.Id, by.Id, isCheckMeter, from, to), actor, time.GetCurrentInstant(), cancellationToken);
             }
             catch (MeteringConfigurationException e)
             {

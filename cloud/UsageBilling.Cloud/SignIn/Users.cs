@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Identity;
-using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.SignIn;
 
@@ -29,7 +29,7 @@ internal sealed class Users(NpgsqlDataSource database, TimeProvider time)
         command.Parameters.Add(new() { Value = name });
         command.Parameters.Add(new() { Value = Hasher.HashPassword(name, password) });
         command.Parameters.Add(new() { Value = scopes.ToArray() });
-        command.Parameters.Add(new() { Value = Instant.FromDateTimeOffset(time.GetUtcNow()) });
+        command.Parameters.Add(new() { Value = time.GetCurrentInstant() });
         command.Parameters.Add(new() { Value = Guid.NewGuid() });
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -39,7 +39,7 @@ internal sealed class Users(NpgsqlDataSource database, TimeProvider time)
     {
         await using var command = database.CreateCommand("UPDATE app_user SET disabled_at = $2, stamp = $3 WHERE name = $1 AND disabled_at IS NULL");
         command.Parameters.Add(new() { Value = name });
-        command.Parameters.Add(new() { Value = Instant.FromDateTimeOffset(time.GetUtcNow()) });
+        command.Parameters.Add(new() { Value = time.GetCurrentInstant() });
         command.Parameters.Add(new() { Value = Guid.NewGuid() });
         return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
     }

@@ -4,6 +4,7 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Rating.Tariffs;
 
 namespace UsageBilling.Cloud.Tariffs;
@@ -34,8 +35,8 @@ public sealed class TariffCatalog(NpgsqlConnection connection, string actor, Ins
         }
 
         var hash = SHA256.HashData(bytes);
-        await ExecuteAsync("INSERT INTO tariff (tariff_code, name) VALUES ($1, $2) ON CONFLICT (tariff_code) DO UPDATE SET name = EXCLUDED.name", cancellationToken, tariff.Code, tariff.Name);
-        var added = await ExecuteAsync(
+        await connection.RunAsync("INSERT INTO tariff (tariff_code, name) VALUES ($1, $2) ON CONFLICT (tariff_code) DO UPDATE SET name = EXCLUDED.name", cancellationToken, tariff.Code, tariff.Name);
+        var added = await connection.RunAsync(
             """
             INSERT INTO tariff_version (tariff_code, version, valid_from, document, hash, added_at)
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
@@ -70,17 +71,6 @@ public sealed class TariffCatalog(NpgsqlConnection connection, string actor, Ins
             Parameters = { new() { Value = code }, new() { Value = day } },
         };
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
-
-    private async Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
 

@@ -29,7 +29,7 @@ internal sealed class EventDayUpkeep(NpgsqlDataSource database, TimeProvider tim
         return days;
     }
 
-    private Instant Now => Instant.FromUnixTimeTicks(Instant.FromDateTimeOffset(time.GetUtcNow()).ToUnixTimeTicks() / 10 * 10);
+    private Instant Now => time.GetCurrentInstant();
 
     private async Task<int> CloseAsync(CancellationToken cancellationToken)
     {

@@ -49,7 +49,7 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
 
     public async Task<EventReceipt> TakeAsync(IReadOnlyList<DecodedEvent> events, CancellationToken cancellationToken)
     {
-        var now = Instant.FromUnixTimeTicks(Instant.FromDateTimeOffset(time.GetUtcNow()).ToUnixTimeTicks() / 10 * 10);
+        var now = time.GetCurrentInstant();
         var results = new EventResult[events.Count];
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);

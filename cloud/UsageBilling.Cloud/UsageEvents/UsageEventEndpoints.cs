@@ -135,7 +135,7 @@ internal static class UsageEventEndpoints
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var (saved, wrong) = await new UsageDefinitionStore(connection, context.User.Actor(), Instant.FromDateTimeOffset(time.GetUtcNow())).SaveAsync(usage, cancellationToken);
+        var (saved, wrong) = await new UsageDefinitionStore(connection, context.User.Actor(), time.GetCurrentInstant()).SaveAsync(usage, cancellationToken);
         if (wrong.Count > 0)
         {
             return TypedResults.UnprocessableEntity(new UsageDefinitionResult(Saved.Unchanged, wrong));

@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Estimation;
@@ -56,7 +57,7 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var problem = await EditAsync(connection, channel, day, actor, reason, edit, time.Now(), cancellationToken);
+        var problem = await EditAsync(connection, channel, day, actor, reason, edit, time.GetCurrentInstant(), cancellationToken);
         if (problem is null)
         {
             await transaction.CommitAsync(cancellationToken);
@@ -70,7 +71,7 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var done = await IntervalOverrides.WithdrawAsync(connection, channel, id, actor, reason, time.Now(), cancellationToken);
+        var done = await IntervalOverrides.WithdrawAsync(connection, channel, id, actor, reason, time.GetCurrentInstant(), cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return done;
     }
@@ -99,7 +100,7 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
             return new FindingResult(FindingOutcome.NotPossible, $"the finding is {finding.State} already");
         }
 
-        var now = time.Now();
+        var now = time.GetCurrentInstant();
         if (await act(connection, finding, now) is { } problem)
         {
             return new FindingResult(FindingOutcome.NotPossible, problem);

@@ -4,6 +4,7 @@ using NodaTime;
 using Npgsql;
 using NpgsqlTypes;
 using UsageBilling.Cloud.Billing;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Validation;
 using UsageBilling.Protocols;
@@ -22,7 +23,7 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
     public async Task SaveAsync(
         ChannelTerms terms, ChannelId channel, string @class, LocalDate first, LocalDate last, IReadOnlyList<(Finding Finding, decimal InQuestion)> findings, CancellationToken cancellationToken)
     {
-        var stored = (await connection.ListAsync(
+        var stored = (await connection.RowsAsync(
             "SELECT local_day, rule, state, revision, verdict, words, rule_set FROM finding WHERE channel_id = $1 AND local_day >= $2 AND local_day <= $3 FOR UPDATE",
             r => new StoredFinding(r.GetFieldValue<LocalDate>(0), r.GetString(1), r.GetString(2), r.GetInt32(3), (Verdict)r.GetInt16(4), r.GetString(5), r.GetString(6)),
             cancellationToken, channel.Value, first, last)).ToDictionary(f => (f.Day, f.Rule));
@@ -47,7 +48,7 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
 
     /// <summary>Local days that no estimate should copy: a rule failed there, or nothing flowed.</summary>
     public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
-        (await connection.ListAsync("""
+        (await connection.RowsAsync("""
             SELECT DISTINCT local_day FROM finding
             WHERE channel_id = $1 AND local_day >= $2 AND local_day <= $3 AND state IN ('open', 'edited') AND (verdict = 3 OR rule IN ('zero', 'stuck', 'spike', 'demand-step'))
             """, r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value, first, last)).ToHashSet();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Validation;
 using UsageBilling.Protocols;
 
@@ -45,7 +46,7 @@ internal static class FindingWorklist
     public static async Task<List<FindingRow>> FindAsync(NpgsqlDataSource database, FindingQuery query, Instant now, FindingRow? after, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        return await connection.ListAsync($"""
+        return await connection.RowsAsync($"""
             SELECT {Columns} FROM finding
             WHERE ($1::text IS NULL OR rule = $1::text) AND ($2::text IS NULL OR point = $2::text) AND ($3::text = 'any' OR state = $3::text)
               AND ($4::timestamptz IS NULL OR found_at <= $4::timestamptz) AND ($5::numeric IS NULL OR at_stake >= $5::numeric) AND ($6::uuid IS NULL OR channel_id = $6::uuid)
@@ -63,13 +64,13 @@ internal static class FindingWorklist
     }
 
     public static async Task<FindingRow?> FindAsync(NpgsqlConnection connection, FindingKey key, string locking, CancellationToken cancellationToken) =>
-        (await connection.ListAsync(
+        (await connection.RowsAsync(
             $"SELECT {Columns} FROM finding WHERE channel_id = $1 AND local_day = $2 AND rule = $3 {locking}", Read, cancellationToken, key.Channel, key.Day, key.Rule)).SingleOrDefault();
 
     public static async Task<List<FindingCount>> CountAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var rows = await connection.ListAsync(
+        var rows = await connection.RowsAsync(
             "SELECT rule, currency, count(*)::integer, min(found_at), sum(coalesce(at_stake, 0)) FROM finding WHERE state = 'open' GROUP BY rule, currency",
             r => (Rule: r.GetString(0), Currency: r.IsDBNull(1) ? null : r.GetString(1), Count: r.GetInt32(2), Oldest: r.GetFieldValue<Instant>(3), Money: r.GetDecimal(4)), cancellationToken);
         return [.. rows.GroupBy(r => r.Rule)
@@ -78,7 +79,7 @@ internal static class FindingWorklist
     }
 
     public static Task<List<FindingEvent>> EventsAsync(NpgsqlConnection connection, ChannelId channel, LocalDate day, CancellationToken cancellationToken) =>
-        connection.ListAsync(
+        connection.RowsAsync(
             "SELECT local_day, rule, revision, at, actor, state, verdict, words, reason FROM finding_event WHERE channel_id = $1 AND local_day = $2 ORDER BY at, rule, revision",
             r => new FindingEvent(
                 r.GetFieldValue<LocalDate>(0), r.GetString(1), r.GetInt32(2), r.GetFieldValue<Instant>(3), r.GetString(4), r.GetString(5), (Verdict)r.GetInt16(6), r.GetString(7), r.IsDBNull(8) ? null : r.GetString(8)),

@@ -2,6 +2,7 @@ using System.Text.Json;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Audit;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Validation;
 
 namespace UsageBilling.Cloud.Validation;
@@ -23,7 +24,7 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
     /// <summary>The set in force.</summary>
     public async Task<RuleSet> CurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var versions = await connection.ListAsync("SELECT version FROM rule_set ORDER BY loaded_at DESC, version DESC LIMIT 1", r => r.GetString(0), cancellationToken);
+        var versions = await connection.RowsAsync("SELECT version FROM rule_set ORDER BY loaded_at DESC, version DESC LIMIT 1", r => r.GetString(0), cancellationToken);
         if (versions.Count == 0)
         {
             return RuleSet.Default;
@@ -56,7 +57,7 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
             return new RuleSetLoad(null, false, [new RuleSetProblem("/version", $"{set.Version} is the version that comes with the program: give yours another name")]);
         }
 
-        var now = time.Now();
+        var now = time.GetCurrentInstant();
         var before = (await CurrentAsync(connection, cancellationToken)).Version;
         var added = await connection.RunAsync(
             "INSERT INTO rule_set (version, document, loaded_by, loaded_at) VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING", cancellationToken, set.Version, json, actor, now) == 1;
@@ -79,7 +80,7 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
     public async Task<List<LoadedRuleSet>> ListAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var loaded = await connection.ListAsync(
+        var loaded = await connection.RowsAsync(
             "SELECT version, loaded_by, loaded_at, loaded_at = max(loaded_at) OVER () FROM rule_set ORDER BY loaded_at DESC, version DESC",
             r => new LoadedRuleSet(r.GetString(0), r.GetString(1), r.GetFieldValue<Instant>(2), r.GetBoolean(3)), cancellationToken);
         return [.. loaded, new LoadedRuleSet(RuleSet.Default.Version, "program", NodaConstants.UnixEpoch, loaded.Count == 0)];
@@ -93,5 +94,5 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
     }
 
     private static async Task<string?> DocumentAsync(NpgsqlConnection connection, string version, CancellationToken cancellationToken) =>
-        (await connection.ListAsync("SELECT document FROM rule_set WHERE version = $1", r => r.GetString(0), cancellationToken, version)).SingleOrDefault();
+        (await connection.RowsAsync("SELECT document FROM rule_set WHERE version = $1", r => r.GetString(0), cancellationToken, version)).SingleOrDefault();
 }

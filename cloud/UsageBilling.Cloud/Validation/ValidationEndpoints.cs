@@ -5,6 +5,7 @@ using NodaTime;
 using NodaTime.Text;
 using Npgsql;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
@@ -85,7 +86,7 @@ internal static class ValidationEndpoints
             return ApiProblems.BadPaging();
         }
 
-        var rows = await FindingWorklist.FindAsync(database, new FindingQuery(rule, point, state, olderThanDays, atLeast, channel), time.Now(), after, paging.Limit + 1, cancellationToken);
+        var rows = await FindingWorklist.FindAsync(database, new FindingQuery(rule, point, state, olderThanDays, atLeast, channel), time.GetCurrentInstant(), after, paging.Limit + 1, cancellationToken);
         return TypedResults.Ok(paging.Page(rows, r => $"{r.Channel}/{r.Day:uuuu-MM-dd}/{r.Rule}"));
     }
 

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
@@ -52,7 +53,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
             return null;
         }
 
-        var now = time.Now();
+        var now = time.GetCurrentInstant();
         var terms = await MeasuredLayer.ReadTermsAsync(connection, due.Select(d => d.Channel), cancellationToken);
         var validation = new DayValidation(connection, await ruleSets.CurrentAsync(connection, cancellationToken), now);
         var done = default(ValidationProgress);
@@ -85,7 +86,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
                 return done;
             }
 
-            var through = (await connection.ListAsync(
+            var through = (await connection.RowsAsync(
                 "SELECT channel_id, through_day FROM channel_validated WHERE channel_id = ANY($1)", r => (Id: r.GetGuid(0), Through: r.GetFieldValue<LocalDate>(1)), cancellationToken,
                 (object)fed.Select(f => f.Channel.Value).ToArray())).ToDictionary(r => r.Id, r => r.Through);
             foreach (var channel in fed)
@@ -99,7 +100,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
 
     private async Task<ValidationProgress> SweepAsync(NpgsqlConnection connection, FedChannel channel, LocalDate? through, CancellationToken cancellationToken)
     {
-        var (now, zone) = (time.Now(), DateTimeZoneProviders.Tzdb[channel.Zone]);
+        var (now, zone) = (time.GetCurrentInstant(), DateTimeZoneProviders.Tzdb[channel.Zone]);
         var last = (now - Grace).InZone(zone).Date.PlusDays(-1);
         if (channel.To is { } to)
         {

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Validation;
 
@@ -12,7 +13,7 @@ internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILo
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var nextSweep = time.Now();
+        var nextSweep = time.GetCurrentInstant();
         using var timer = new PeriodicTimer(Pause, time);
         do
         {
@@ -22,10 +23,10 @@ internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILo
                 {
                 }
 
-                if (time.Now() >= nextSweep)
+                if (time.GetCurrentInstant() >= nextSweep)
                 {
                     var done = await run.SweepAsync(stoppingToken);
-                    nextSweep = time.Now() + BetweenSweeps;
+                    nextSweep = time.GetCurrentInstant() + BetweenSweeps;
                     log.ValidationSwept(done.Channels, done.Days, done.Estimates);
                 }
             }

@@ -3,6 +3,7 @@ using System.Text;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Billing;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Invoicing.Verification;
@@ -120,9 +121,7 @@ internal sealed class BillChecks(Verification report, NpgsqlConnection connectio
     private async Task<Dictionary<(Guid, LocalDate), int>> VersionsAsync(CancellationToken cancellationToken)
     {
         var versions = new Dictionary<(Guid, LocalDate), int>();
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            "SELECT d.channel_id, d.day, d.version FROM interval_day d WHERE EXISTS (SELECT FROM bill_channel c WHERE c.channel_id = d.channel_id AND d.day BETWEEN c.first_day AND c.last_day)",
+        await foreach (var row in connection.StreamAsync("SELECT d.channel_id, d.day, d.version FROM interval_day d WHERE EXISTS (SELECT FROM bill_channel c WHERE c.channel_id = d.channel_id AND d.day BETWEEN c.first_day AND c.last_day)",
             cancellationToken))
         {
             versions[(row.GetGuid(0), row.GetFieldValue<LocalDate>(1))] = row.GetInt32(2);
@@ -134,9 +133,7 @@ internal sealed class BillChecks(Verification report, NpgsqlConnection connectio
     private async Task<List<Stored>> BillsAsync(CancellationToken cancellationToken)
     {
         var bills = new List<Stored>();
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT b.account_id, b.contract_id, b.state, b.content, b.content_hash, b.opening, c.anchor_day, b.net, b.tax, b.total
             FROM bill b JOIN contract c ON c.account_id = b.account_id AND c.contract_id = b.contract_id
             ORDER BY b.account_id, b.contract_id, b.period_start, b.revision

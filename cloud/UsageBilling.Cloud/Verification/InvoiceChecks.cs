@@ -4,6 +4,7 @@ using System.Text;
 using System.Xml;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Invoicing.Documents.Ubl;
 using UsageBilling.Invoicing.Invoices;
 using UsageBilling.Invoicing.Ledger;
@@ -23,9 +24,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
     private async Task<Dictionary<string, LedgerPosting>> InvoicesAsync(CancellationToken cancellationToken)
     {
         var postings = new Dictionary<string, LedgerPosting>(StringComparer.Ordinal);
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT i.invoice_number, i.kind, i.snapshot, i.hash, i.total, b.content_hash, b.state, i.net, i.tax, i.currency, i.period_start, i.period_end, i.due_date, i.preceding
             FROM invoice i LEFT JOIN bill b ON b.account_id = i.account_id AND b.bill_id = i.bill_id ORDER BY i.invoice_number
             """,
@@ -97,7 +96,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
     private async Task LedgerAsync(Dictionary<string, LedgerPosting> expected, CancellationToken cancellationToken)
     {
         var waiting = expected.Keys.ToHashSet(StringComparer.Ordinal);
-        await foreach (var row in Verification.RowsAsync(connection, "SELECT source, account_id, leg_accounts, leg_amounts FROM ledger_posting ORDER BY account_id, source", cancellationToken))
+        await foreach (var row in connection.StreamAsync("SELECT source, account_id, leg_accounts, leg_amounts FROM ledger_posting ORDER BY account_id, source", cancellationToken))
         {
             report.Count("postings");
             var source = row.GetString(0);
@@ -131,9 +130,7 @@ internal sealed class InvoiceChecks(Verification report, NpgsqlConnection connec
 
     private async Task DocumentsAsync(CancellationToken cancellationToken)
     {
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT i.invoice_number, d.format, d.content, d.hash, p.error, i.kind, i.snapshot FROM invoice i
             LEFT JOIN invoice_document d ON d.account_id = i.account_id AND d.bill_id = i.bill_id AND d.kind = i.kind
             LEFT JOIN document_pending p ON p.account_id = i.account_id AND p.bill_id = i.bill_id AND p.kind = i.kind

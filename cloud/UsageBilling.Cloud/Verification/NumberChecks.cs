@@ -1,4 +1,5 @@
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Verification;
 
@@ -7,9 +8,7 @@ internal sealed class NumberChecks(Verification report, NpgsqlConnection connect
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT coalesce(s.series, n.series), coalesce(s.last_number, 0), count(n.number), coalesce(min(n.number), 1), coalesce(max(n.number), 0)
             FROM invoice_series s FULL JOIN invoice_number n ON n.series = s.series GROUP BY 1, 2
             """,
@@ -23,9 +22,7 @@ internal sealed class NumberChecks(Verification report, NpgsqlConnection connect
             }
         }
 
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT coalesce(n.series, i.series), coalesce(n.number, i.number), n.number IS NULL, b.state
             FROM invoice_number n FULL JOIN invoice i ON i.account_id = n.account_id AND i.bill_id = n.bill_id AND i.kind = n.kind AND i.series = n.series AND i.number = n.number
             LEFT JOIN bill b ON b.account_id = n.account_id AND b.bill_id = n.bill_id
@@ -48,9 +45,7 @@ internal sealed class NumberChecks(Verification report, NpgsqlConnection connect
             }
         }
 
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT b.account_id, b.contract_id, b.period_start::text FROM bill b
             WHERE b.state = 'issued' AND NOT EXISTS (SELECT FROM invoice i WHERE i.account_id = b.account_id AND i.bill_id = b.bill_id AND i.kind = 'invoice')
             """,

@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
 
 namespace UsageBilling.Cloud.Verification;
@@ -9,9 +10,7 @@ internal sealed class SupplyChecks(Verification report, NpgsqlConnection connect
 {
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await foreach (var row in Verification.RowsAsync(
-            connection,
-            """
+        await foreach (var row in connection.StreamAsync("""
             SELECT coalesce(c.account_id, s.account_id), coalesce(c.contract_id, s.contract_id), c.from_date, c.to_date, lower(s.valid), upper(s.valid), p.zone
             FROM contract c FULL JOIN supply s ON s.account_id = c.account_id AND s.contract_id = c.contract_id
             LEFT JOIN service_point p ON p.service_point_id = s.service_point_id

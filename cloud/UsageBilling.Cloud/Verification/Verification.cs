@@ -44,20 +44,4 @@ public sealed class Verification(NpgsqlDataSource database, TimeProvider time)
     internal void Waits(string kind, string subject, string detail) => pending.Add(new(kind, subject, detail));
 
     internal void Count(string what) => counts[what] = counts.GetValueOrDefault(what) + 1;
-
-    internal static async IAsyncEnumerable<NpgsqlDataReader> RowsAsync(
-        NpgsqlConnection connection, string sql, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken, params object[] values)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = value });
-        }
-
-        await using var row = await command.ExecuteReaderAsync(cancellationToken);
-        while (await row.ReadAsync(cancellationToken))
-        {
-            yield return row;
-        }
-    }
 }

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Components;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Web;
 
@@ -25,7 +26,7 @@ public abstract class RefreshingPage : ComponentBase, IAsyncDisposable
     protected Instant? ReadAt { get; private set; }
 
     /// <summary>This moment.</summary>
-    protected Instant Now => Instant.FromDateTimeOffset(Time.GetUtcNow());
+    protected Instant Now => Time.GetCurrentInstant();
 
     /// <summary>How long what is shown stays. The default is 3 s.</summary>
     protected virtual TimeSpan Pause => TimeSpan.FromSeconds(3);

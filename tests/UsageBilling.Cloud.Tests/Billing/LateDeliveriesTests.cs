@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodaTime;
 using UsageBilling.Cloud.Billing;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Metering.Intervals;

@@ -1,4 +1,5 @@
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;

@@ -1,4 +1,5 @@
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -92,12 +93,12 @@ public class IntervalStoreTests(MigratedDatabase database) : IClassFixture<Migra
         await site.JournalAsync(Grid(site.Register, Start, 4, i => i == 3 ? 5_000_000_000 : 5L * i));
         await site.ProjectAsync();
         await using var connection = await database.Source.OpenConnectionAsync();
-        var rows = await connection.QueryAsync("SELECT starts_at, quantity, quality FROM interval_rows($1, '2026-11-01', '2026-11-02')", r =>
+        var rows = await connection.RowsAsync("SELECT starts_at, quantity, quality FROM interval_rows($1, '2026-11-01', '2026-11-02')", r =>
             (r.GetFieldValue<Instant>(0), r.GetInt64(1), r.GetString(2)), default, site.Channel.Id.Value);
         Assert.Equal(96, rows.Count);
         Assert.Equal((Start + Duration.FromMinutes(30), 4_999_999_990, "measured"), rows[2]);
         Assert.Equal((Start + Duration.FromMinutes(45), 0, "missing"), rows[3]);
-        var registers = await connection.QueryAsync("SELECT value FROM register_rows($1, '2026-11-01', '2026-11-02')", r => r.GetInt64(0), default, site.Register.Id.Value);
+        var registers = await connection.RowsAsync("SELECT value FROM register_rows($1, '2026-11-01', '2026-11-02')", r => r.GetInt64(0), default, site.Register.Id.Value);
         Assert.Equal([0L, 5, 10, 5_000_000_000], registers);
     }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Ingest;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Registers;
@@ -79,15 +80,15 @@ internal sealed class MeteringSite
         streams[id] = (sequence, hash);
         await using var connection = await database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await connection.ExecuteAsync("INSERT INTO stream (gateway, stream, opened_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", default, Gateway, id, Time.GetCurrentInstant());
-        await connection.ExecuteAsync("INSERT INTO stream_projection (gateway, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING", default, Gateway, id);
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("INSERT INTO stream (gateway, stream, opened_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", default, Gateway, id, Time.GetCurrentInstant());
+        await connection.RunAsync("INSERT INTO stream_projection (gateway, stream) VALUES ($1, $2) ON CONFLICT DO NOTHING", default, Gateway, id);
+        await connection.RunAsync("""
             INSERT INTO reading_batch (gateway, stream, sequence, received_at, kind, hash, chain_hash, previous_hash, key_id, signature, body, reading_count, first_at, last_at, register_ids)
             VALUES ($1, $2, $3, $4, 0, $5, $5, $6, 'test', '\x', $7, $8, $9, $10, $11)
             """, default, Gateway, id, sequence, Time.GetCurrentInstant(), hash, previous, body,
             carried.Count, carried.Count == 0 ? DBNull.Value : carried.Min(r => r.At), carried.Count == 0 ? DBNull.Value : carried.Max(r => r.At),
             carried.Select(r => r.Register.Id.Value).Distinct().ToArray());
-        await connection.ExecuteAsync(
+        await connection.RunAsync(
             "UPDATE stream SET committed_through = $3, last_hash = $4, last_received_at = $5 WHERE gateway = $1 AND stream = $2", default, Gateway, id, sequence, hash, Time.GetCurrentInstant());
         await transaction.CommitAsync();
     }
@@ -106,7 +107,7 @@ internal sealed class MeteringSite
     public async Task<List<(string Register, string Reason, int Readings, bool Open)>> ParkedAsync()
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.QueryAsync("SELECT register, reason, readings, resolved_at IS NULL FROM parked WHERE gateway = $1 ORDER BY sequence, register, reason", r =>
+        return await connection.RowsAsync("SELECT register, reason, readings, resolved_at IS NULL FROM parked WHERE gateway = $1 ORDER BY sequence, register, reason", r =>
             (r.GetString(0), r.GetString(1), r.GetInt32(2), r.GetBoolean(3)), default, Gateway);
     }
 
@@ -114,7 +115,7 @@ internal sealed class MeteringSite
     public async Task<string> BytesAsync(RegisterKey? register = null)
     {
         await using var connection = await database.OpenConnectionAsync();
-        var rows = await connection.QueryAsync("""
+        var rows = await connection.RowsAsync("""
             SELECT day::text || ' ' || md5(slot_values || qualities || distances) FROM register_day WHERE register_id = $1
             UNION ALL SELECT day::text || ' ' || encode(hash, 'hex') FROM interval_day WHERE channel_id = $2
             UNION ALL SELECT from_at::text || ' ' || cause || ' ' || raw_start || ' ' || unwrapped_base FROM register_segment WHERE register_id = $1

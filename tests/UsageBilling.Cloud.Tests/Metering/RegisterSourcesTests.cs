@@ -1,4 +1,5 @@
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Registers;
@@ -181,6 +182,6 @@ public class RegisterSourcesTests(MigratedDatabase database) : IClassFixture<Mig
     private async Task<long> AuditedAsync(MeteringSite site, string action)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        return (await connection.QueryAsync("SELECT count(*) FROM audit WHERE action = $1 AND entity LIKE '%' || $2 || '%'", r => r.GetInt64(0), default, action, site.Serial))[0];
+        return (await connection.RowsAsync("SELECT count(*) FROM audit WHERE action = $1 AND entity LIKE '%' || $2 || '%'", r => r.GetInt64(0), default, action, site.Serial))[0];
     }
 }

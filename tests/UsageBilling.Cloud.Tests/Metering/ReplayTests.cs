@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NodaTime;
 using Microsoft.Extensions.Logging.Abstractions;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tests.Imports;
 using UsageBilling.Metering.Intervals;
@@ -145,7 +146,7 @@ public sealed class ReplayTests : IAsyncLifetime
             await using (var holder = await database.Source.OpenConnectionAsync())
             {
                 await using var hold = await holder.BeginTransactionAsync();
-                var channel = (await holder.QueryAsync("SELECT channel_id FROM channel WHERE feed = $1 LIMIT 1", r => new ChannelId(r.GetGuid(0)), default, (short)at))[0];
+                var channel = (await holder.RowsAsync("SELECT channel_id FROM channel WHERE feed = $1 LIMIT 1", r => new ChannelId(r.GetGuid(0)), default, (short)at))[0];
                 await MeasuredLayer.LockAsync(holder, [channel], default);
                 using var child = CloudProgram.Start(folder, "replay", "--database", database.Postgres.ServiceConnectionString);
                 var said = child.StandardError.ReadToEndAsync();
@@ -187,7 +188,7 @@ public sealed class ReplayTests : IAsyncLifetime
             Assert.False(child.HasExited, "the replay ended before it could be killed");
             await pulse.WaitForNextTickAsync(limit.Token);
         }
-        while ((await admin.QueryAsync(count, r => r.GetInt64(0), default))[0] == 0);
+        while ((await admin.RowsAsync(count, r => r.GetInt64(0), default))[0] == 0);
     }
 
     /// <summary>A meter with gaps, reads off the grid, a rollover and an exchange; an import with totals; a formula over both; an estimate and an edit.</summary>
@@ -230,7 +231,7 @@ public sealed class ReplayTests : IAsyncLifetime
     private async Task OverrideAsync(ChannelId channel, LocalDate day, IntervalQuality quality, short first, long[] quantities)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        await connection.ExecuteAsync("""
+        await connection.RunAsync("""
             INSERT INTO interval_override (channel_id, day, override_id, interval_minutes, first_slot, quantities, quality, method, rule_set, actor, reason, created_at)
             VALUES ($1, $2, $3, 15, $4, $5, $6, 'test', '1', 'test', 'a test', $7)
             """, default, channel.Value, day, Guid.NewGuid(), first, quantities, (short)quality, site.Time.GetCurrentInstant());
@@ -266,13 +267,13 @@ public sealed class ReplayTests : IAsyncLifetime
     private async Task<long> ScalarAsync(string sql)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        return (await connection.QueryAsync(sql, r => r.GetInt64(0), default))[0];
+        return (await connection.RowsAsync(sql, r => r.GetInt64(0), default))[0];
     }
 
     private async Task<string> BytesAsync(bool versions)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        var rows = await connection.QueryAsync($"""
+        var rows = await connection.RowsAsync($"""
             SELECT 'register ' || register_id || ' ' || day || ' ' || interval_minutes || ' ' || scale || ' ' || encode(slot_values || qualities || distances, 'hex') FROM register_day
             UNION ALL SELECT 'interval ' || channel_id || ' ' || day || ' ' || interval_minutes || ' ' || encode(quantities || qualities || hash, 'hex') || {(versions ? "version" : "''")} FROM interval_day
             UNION ALL SELECT 'segment ' || register_id || ' ' || installed_at || ' ' || from_at || ' ' || cause || ' ' || raw_start || ' ' || unwrapped_base FROM register_segment

@@ -1,4 +1,5 @@
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -84,21 +85,21 @@ public sealed class RetentionTests : IAsyncLifetime
     public async Task The_year_before_this_one_is_always_kept_and_the_service_cannot_drop_by_itself()
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        var tooLate = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => connection.ExecuteAsync("SELECT move_retention_floor(date_trunc('year', now())::date)", default));
+        var tooLate = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => connection.RunAsync("SELECT move_retention_floor(date_trunc('year', now())::date)", default));
         Assert.Contains("is always kept", tooLate.MessageText, StringComparison.Ordinal);
-        var owner = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => connection.ExecuteAsync("DROP TABLE interval_day_2021", default));
+        var owner = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => connection.RunAsync("DROP TABLE interval_day_2021", default));
         Assert.Equal("42501", owner.SqlState);
     }
 
     private async Task MonthAsync(LocalDate month)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        await connection.ExecuteAsync("SELECT ensure_month_partitions('reading_batch', $1, $1)", default, month);
+        await connection.RunAsync("SELECT ensure_month_partitions('reading_batch', $1, $1)", default, month);
     }
 
     private async Task<long> CountAsync(string sql)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
-        return (await connection.QueryAsync(sql, r => r.GetInt64(0), default))[0];
+        return (await connection.RowsAsync(sql, r => r.GetInt64(0), default))[0];
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Protocols;

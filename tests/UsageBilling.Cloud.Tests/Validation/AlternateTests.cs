@@ -1,5 +1,6 @@
 using System.Text;
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Exports;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tests.Metering;
@@ -147,7 +148,7 @@ public class AlternateTests(MigratedDatabase database) : IClassFixture<MigratedD
         Assert.Equal(
             ["check 1900-01-01 2026-01-01", "check 2026-01-01 "],
             (await ChannelAlternates.ListAsync(read, site.Metering.Channel.Point, default)).Select(a => FormattableString.Invariant($"{a.Kind} {a.From:uuuu-MM-dd} {a.To:uuuu-MM-dd}")));
-        Assert.Equal(3, (await read.QueryAsync($"SELECT 1 FROM audit WHERE actor = 'tester' AND action LIKE '%-alternate' AND entity = 'channel/{main}'", r => r.GetInt32(0), default)).Count);
+        Assert.Equal(3, (await read.RowsAsync($"SELECT 1 FROM audit WHERE actor = 'tester' AND action LIKE '%-alternate' AND entity = 'channel/{main}'", r => r.GetInt32(0), default)).Count);
     }
 
     /// <summary>Wh that the check meter saw: more by night than the meter's like days have.</summary>

@@ -1,4 +1,5 @@
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Validation;
 using UsageBilling.Metering.Estimation;
@@ -83,7 +84,7 @@ public class DecisionTests(MigratedDatabase database) : IClassFixture<MigratedDa
         Assert.Equal(["open", "closed"], (await FindingWorklist.EventsAsync(connection, site.Channel, Day, default)).Select(e => e.State));
         Assert.Equal(
             new[] { "anna edit-intervals meter was tested", "bert withdraw-override wrong meter" },
-            await connection.QueryAsync($"SELECT actor || ' ' || action || ' ' || reason FROM audit WHERE entity = 'channel/{site.Channel}' ORDER BY audit_id", r => r.GetString(0), default));
+            await connection.RowsAsync($"SELECT actor || ' ' || action || ' ' || reason FROM audit WHERE entity = 'channel/{site.Channel}' ORDER BY audit_id", r => r.GetString(0), default));
     }
 
     [Fact]
@@ -115,7 +116,7 @@ public class DecisionTests(MigratedDatabase database) : IClassFixture<MigratedDa
     {
         await using var connection = await site.Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await DueDays.AddAsync(connection, [(site.Channel, Day)], site.Metering.Time.Now(), default);
+        await DueDays.AddAsync(connection, [(site.Channel, Day)], site.Metering.Time.GetCurrentInstant(), default);
         await transaction.CommitAsync();
         await site.ValidateAsync();
     }

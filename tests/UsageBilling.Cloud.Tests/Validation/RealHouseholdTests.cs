@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
 using NodaTime;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tests.Metering;
 using UsageBilling.Cloud.Validation;
@@ -46,7 +47,7 @@ public class RealHouseholdTests(MigratedDatabase database) : IClassFixture<Migra
         // Four single half-hours and one hole of 48, and the half-hour after each, whose beginning nobody read.
         Assert.Equal((57, 2), (counts[IntervalQuality.Estimated], counts.Count));
         Assert.True(estimates >= 5); // and the days after its last reading, on which it is silent
-        var findings = await FindingWorklist.FindAsync(database.Source, new FindingQuery(RuleNames.Gap, State: "any", Channel: site.Channel.Id.Value), site.Time.Now(), null, 500, default);
+        var findings = await FindingWorklist.FindAsync(database.Source, new FindingQuery(RuleNames.Gap, State: "any", Channel: site.Channel.Id.Value), site.Time.GetCurrentInstant(), null, 500, default);
         Assert.All(findings.Where(f => f.Day < readings[^1].At.InUtc().Date), f => Assert.Equal("estimated", f.State));
     }
 

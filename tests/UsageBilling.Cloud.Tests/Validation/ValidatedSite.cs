@@ -1,5 +1,6 @@
 using NodaTime;
 using Npgsql;
+using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Tests.Metering;
 using UsageBilling.Cloud.Validation;
 using UsageBilling.Metering.Intervals;
@@ -97,7 +98,7 @@ internal sealed class ValidatedSite
     }
 
     public Task<List<FindingRow>> FindingsAsync(string state = "open") =>
-        FindingWorklist.FindAsync(Database, new FindingQuery(State: state, Channel: Channel.Value), Metering.Time.Now(), null, 500, default);
+        FindingWorklist.FindAsync(Database, new FindingQuery(State: state, Channel: Channel.Value), Metering.Time.GetCurrentInstant(), null, 500, default);
 
     public async Task<(long Sum, IntervalQuality[] Qualities, long[] Quantities)> SliceAsync(int from, int to)
     {
