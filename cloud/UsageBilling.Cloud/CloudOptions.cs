@@ -27,6 +27,7 @@ internal static class CloudOptions
         ("mail-from", "Sender of alerts by e-mail."),
         ("mail-user", "User at the mail server."),
         ("mail-password-file", "File with that user's password."),
+        ("mail-ca", "PEM file of the authority behind the mail server's certificate (default: the system's authorities)."),
         ("webhook-networks", "Networks that are not public and that webhooks may go to, like 10.20.0.0/16 (default: none)."),
         ("roles", "What this instance does, out of ingest,billing,web (default: all)."),
     ];

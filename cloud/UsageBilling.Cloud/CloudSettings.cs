@@ -174,10 +174,11 @@ public sealed record CloudSettings
 
         public MailSettings? Mail()
         {
-            var (server, from, user, password) = (value("mail-server"), value("mail-from"), value("mail-user"), File("mail-password-file"));
+            var (server, from, user, password, authority) = (value("mail-server"), value("mail-from"), value("mail-user"), File("mail-password-file"), File("mail-ca"));
             Check(server is null == (from is null), "--mail-server and --mail-from belong together: give both or neither");
             Check(user is null == (password is null), "--mail-user and --mail-password-file belong together: give both or neither");
             Check(server is not null || user is null, "--mail-user is for a mail server: give --mail-server smtp://host:port too");
+            Check(server is not null || authority is null, "--mail-ca is for a mail server: give --mail-server smtp://host:port too");
             MailboxAddress? sender = null;
             Check(from is null || (MailboxAddress.TryParse(from, out sender) && sender.Domain.Length > 0), $"--mail-from '{from}' must be an address such as alerts@utility.example");
             if (server is null || sender is null)
@@ -189,7 +190,7 @@ public sealed record CloudSettings
             {
                 var tls = uri.Scheme == "smtps";
                 var security = tls ? SecureSocketOptions.SslOnConnect : user is null ? SecureSocketOptions.StartTlsWhenAvailable : SecureSocketOptions.StartTls;
-                return new MailSettings(uri.Host, uri.Port > 0 ? uri.Port : tls ? 465 : 587, security, user, password, sender);
+                return new MailSettings(uri.Host, uri.Port > 0 ? uri.Port : tls ? 465 : 587, security, user, password, sender, authority);
             }
 
             Check(false, $"--mail-server '{server}' must be smtp://host:port or smtps://host:port");
