@@ -20,6 +20,7 @@ var root = new RootCommand("Usage Billing: from meter readings to invoices. With
     EnrollCommand.Build(),
     ProvisionCommand.Build(),
     RuleSetCommand.Build(),
+    PricesCommand.Build(),
     BillCommand.Build(),
     VerifyCommand.Build(),
     ReplayCommand.Build(),

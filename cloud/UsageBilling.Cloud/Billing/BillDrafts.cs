@@ -4,6 +4,7 @@ using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
+using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Protocols;
@@ -110,6 +111,7 @@ internal sealed class BillDrafts(NpgsqlDataSource database, IntervalStore interv
         var keys = due.ToDictionary(d => d.Key, d => Measurands.Select(m => new ChannelKey(d.Contract.ServicePoint.Id, m)).ToArray());
         var profiles = await intervals.ReadAsync([.. keys.Values.SelectMany(k => k).Select(k => k.Id)], start, end, cancellationToken);
         var statements = (await meters.ReadAsync([.. profiles.Keys], start, end, cancellationToken)).ToLookup(m => m.Channel);
+        var prices = await PriceSeries.ReadAsync(database, tariffs.SeriesOf(due.Select(d => d.Contract.Contract.Tariff)), start, end, cancellationToken);
         foreach (var bill in due)
         {
             var channels = keys[bill.Key].Where(k => profiles.ContainsKey(k.Id)).Select(k => (Key: k, Profile: profiles[k.Id])).ToList();
@@ -118,7 +120,7 @@ internal sealed class BillDrafts(NpgsqlDataSource database, IntervalStore interv
                 var (spans, references) = tariffs.Over(bill.Contract.Contract.Tariff, bill.Period);
                 made.Add(BillMaker.Make(
                     new BillSources(
-                        bill.Key, bill.Contract, suppliers[bill.Contract.Account.Supplier], bill.Period, spans, references, channels,
+                        bill.Key, bill.Contract, suppliers[bill.Contract.Account.Supplier], bill.Period, spans, references, PriceSeries.Of(spans, prices), channels,
                         [.. channels.SelectMany(c => statements[c.Key.Id])], bill.Previous, bill.Others),
                     plans,
                     TzdbDateTimeZoneSource.Default.TzdbVersion));

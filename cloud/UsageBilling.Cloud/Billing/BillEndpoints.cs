@@ -167,11 +167,18 @@ internal static class BillEndpoints
     }
 
     private static async Task<Results<Ok<Page<BillSummary>>, ProblemHttpResult>> BillsAsync(
-        NpgsqlDataSource database, BillState? state, string? period, string? account, string? cursor, int? limit, CancellationToken cancellationToken)
+        NpgsqlDataSource database, string? state, string? period, string? account, string? cursor, int? limit, CancellationToken cancellationToken)
     {
         if (Paging.From(cursor, limit) is not { } paging || (paging.After is not null && !Guid.TryParse(paging.After, out _)))
         {
             return ApiProblems.BadPaging();
+        }
+
+        // By name, in any case, as answers spell it; not by number.
+        var wanted = Enum.GetValues<BillState>().Where(s => s.ToString().Equals(state, StringComparison.OrdinalIgnoreCase)).Select(s => (BillState?)s).FirstOrDefault();
+        if (state is not null && wanted is null)
+        {
+            return ApiProblems.BadRequest($"state is one of {string.Join(", ", Enum.GetNames<BillState>().Select(n => n.ToLowerInvariant()))}");
         }
 
         BillingMonth month = default;
@@ -188,7 +195,7 @@ internal static class BillEndpoints
             ORDER BY bill_id LIMIT $6
             """);
         command.Parameters.Add(new() { Value = paging.After is { } after ? Guid.Parse(after) : DBNull.Value });
-        command.Parameters.Add(new() { Value = (object?)state?.ToString().ToLowerInvariant() ?? DBNull.Value });
+        command.Parameters.Add(new() { Value = (object?)wanted?.ToString().ToLowerInvariant() ?? DBNull.Value });
         command.Parameters.Add(new() { Value = (object?)account ?? DBNull.Value });
         command.Parameters.Add(new() { Value = period is null ? DBNull.Value : month.From });
         command.Parameters.Add(new() { Value = period is null ? DBNull.Value : month.To, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Date });

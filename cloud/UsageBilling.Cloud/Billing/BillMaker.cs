@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Metering;
+using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Invoicing.Bills;
 using UsageBilling.Invoicing.Verification;
 using UsageBilling.Metering.Calendars;
@@ -23,6 +24,7 @@ internal sealed record BillSources(
     LocalPeriod Period,
     ImmutableArray<TariffSpan> Tariffs,
     List<TariffReference> TariffReferences,
+    IReadOnlyDictionary<string, LoadedSeries> Series,
     IReadOnlyList<(ChannelKey Key, ChannelProfile Profile)> Channels,
     IReadOnlyList<MeterStatement> Meters,
     PreviousBill? Previous,
@@ -47,7 +49,7 @@ internal static class BillMaker
     public static MadeBill Make(BillSources sources, RatePlans plans, string tzdbVersion)
     {
         var (charges, opening) = ContractRating.Rate(
-            sources.Contract.Contract, sources.Period, sources.Tariffs, sources.Channels.Select(c => c.Profile.Profile), sources.Previous?.Closing, plans);
+            sources.Contract.Contract, sources.Period, sources.Tariffs, sources.Channels.Select(c => c.Profile.Profile), sources.Previous?.Closing, sources.Series.ToImmutableDictionary(s => s.Key, s => s.Value.Values), plans);
         var totals = sources.Channels.Select(c => Total(c.Key, c.Profile.Profile, sources.Meters)).ToList();
         var bill = new Bill
         {
@@ -63,6 +65,7 @@ internal static class BillMaker
             TzdbVersion = tzdbVersion,
             Adjustments = [],
             Issues = [],
+            Series = sources.Series.Count == 0 ? null : [.. sources.Series.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new SeriesReference(s.Key, s.Value.Load))],
         };
         bill = bill with { Issues = BillIssues.Find(bill, sources.Others, Thresholds) };
         return new MadeBill(sources, bill, BillSnapshot.Freeze(bill), totals, opening);

@@ -66,11 +66,17 @@ public sealed class BillRerating(NpgsqlDataSource database, IntervalStore interv
                 Tariffs = await SpansAsync(bill, period, cancellationToken),
                 Profiles = [.. profiles.Select(p => p.Profile)],
                 Contract = parameters,
+                Series = await SeriesAsync(bill, period, cancellationToken),
                 AnchorDay = anchorDay,
             },
             plans);
         return bill with { Charges = charges, Usage = [.. profiles.Select(p => UsageSummary.Of(p.Key, p.Profile, period))] };
     }
+
+    // As they stood after the loads that the bill names: what was loaded later is no part of it.
+    private async Task<ImmutableDictionary<string, ValueSeries>> SeriesAsync(Bill bill, LocalPeriod period, CancellationToken cancellationToken) => bill.Series is not { } named
+        ? ImmutableDictionary<string, ValueSeries>.Empty
+        : (await PriceSeries.ReadAsync(database, named.Select(s => (s.Name, s.Load)), period.Start, period.End, cancellationToken)).ToImmutableDictionary(s => s.Key, s => s.Value.Values);
 
     private async Task<ImmutableArray<TariffSpan>> SpansAsync(Bill bill, LocalPeriod period, CancellationToken cancellationToken)
     {

@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
+using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Rating;
@@ -49,7 +51,9 @@ public sealed class ContractCosts(NpgsqlDataSource database)
         try
         {
             var (spans, _) = tariffs.Over(contract.Contract.Tariff, period);
-            var (rated, _) = ContractRating.Rate(contract.Contract, period, spans, profiles, await OpeningAsync(contract, period, cancellationToken), new RatePlans());
+            var prices = PriceSeries.Of(spans, await PriceSeries.ReadAsync(database, tariffs.SeriesOf([contract.Contract.Tariff]), period.Start, period.End, cancellationToken));
+            var (rated, _) = ContractRating.Rate(
+                contract.Contract, period, spans, profiles, await OpeningAsync(contract, period, cancellationToken), prices.ToImmutableDictionary(s => s.Key, s => s.Value.Values), new RatePlans());
             return (new ContractCost(rated.From, rated.To, rated.Currency, rated.Net, rated.Tax, rated.Total, [.. rated.Lines.Select(l => new CostLine(l.Description, l.Amount))]), null);
         }
         catch (RatingInputException e)

@@ -15,7 +15,7 @@ internal static class ContractRating
     /// <summary>The charges, and the state they begin with: that of the bill before, or where there was none, the contract's own.</summary>
     /// <exception cref="RatingInputException">The period cannot be rated from what there is.</exception>
     public static (RatedPeriod Charges, RatingState Opening) Rate(
-        ContractRecord contract, LocalPeriod period, ImmutableArray<TariffSpan> tariffs, IEnumerable<LoadProfile> profiles, RatingState? before, RatePlans plans)
+        ContractRecord contract, LocalPeriod period, ImmutableArray<TariffSpan> tariffs, IEnumerable<LoadProfile> profiles, RatingState? before, ImmutableDictionary<string, ValueSeries> series, RatePlans plans)
     {
         var problems = new List<ContractInputProblem>();
         var parameters = ContractInputs.Read(ContractInputs.Named(contract.Parameters), before, problems);
@@ -24,7 +24,7 @@ internal static class ContractRating
             throw new RatingInputException($"contract {contract.Id}", string.Join("; ", problems.Select(p => $"parameter {p.Name} {p.Message}")));
         }
 
-        var input = new RatingInput { Period = period, Tariffs = tariffs, Profiles = [.. profiles], Contract = parameters, AnchorDay = contract.AnchorDay };
+        var input = new RatingInput { Period = period, Tariffs = tariffs, Profiles = [.. profiles], Contract = parameters, Series = series, AnchorDay = contract.AnchorDay };
         return (RatingEngine.Rate(input, plans), parameters.Opening);
     }
 }

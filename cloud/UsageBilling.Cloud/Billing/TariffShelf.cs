@@ -32,6 +32,10 @@ internal sealed class TariffShelf
         }
     }
 
+    /// <summary>Names of the series that any version of these tariffs takes.</summary>
+    public IReadOnlyCollection<string> SeriesOf(IEnumerable<string> codes) =>
+        [.. codes.Distinct(StringComparer.Ordinal).SelectMany(c => versions.TryGetValue(c, out var found) ? found : []).SelectMany(v => v.Tariff.Series).Distinct(StringComparer.Ordinal)];
+
     /// <summary>The versions in force over a period: each until the next one begins or its own end.</summary>
     /// <exception cref="RatingInputException">Some day has no version.</exception>
     public (ImmutableArray<TariffSpan> Spans, List<TariffReference> References) Over(string code, LocalPeriod period)

@@ -54,9 +54,15 @@ internal sealed class PostgresBinaries
 
     /// <summary>Runs one of the programs to its end.</summary>
     /// <exception cref="DatabaseUnavailableException">It failed; the message holds what it said.</exception>
-    public async Task RunAsync(string program, string[] arguments, CancellationToken cancellation)
+    public Task RunAsync(string program, string[] arguments, CancellationToken cancellation) => RunAsync(program, arguments, null, cancellation);
+
+    /// <summary>Starts a server. pg_ctl puts its paths between double quotes into a shell's command line, so the data folder, which may hold a $, is told to it in other ways.</summary>
+    public Task StartServerAsync(string data, string socket, CancellationToken cancellation) =>
+        RunAsync("pg_ctl", ["-l", "server.log", "-w", "-t", "120", "-o", $"-k {socket}", "start"], data, cancellation);
+
+    private async Task RunAsync(string program, string[] arguments, string? data, CancellationToken cancellation)
     {
-        using var process = Start(program, arguments);
+        using var process = Start(program, arguments, data);
 
         // The server that pg_ctl leaves behind writes to its log file, not to these pipes.
         var output = process.StandardOutput.ReadToEndAsync(cancellation);
@@ -68,7 +74,7 @@ internal sealed class PostgresBinaries
         }
     }
 
-    private Process Start(string program, string[] arguments)
+    private Process Start(string program, string[] arguments, string? data)
     {
         var path = Path.Combine(folder, program);
         var start = IsRoot
@@ -76,7 +82,12 @@ internal sealed class PostgresBinaries
             : new ProcessStartInfo(path, arguments);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        start.WorkingDirectory = "/";
+        start.WorkingDirectory = data ?? "/";
+        if (data is not null)
+        {
+            start.Environment["PGDATA"] = data;
+        }
+
         return Process.Start(start) ?? throw new DatabaseUnavailableException($"{path} could not be started");
     }
 

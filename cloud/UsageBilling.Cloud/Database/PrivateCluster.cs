@@ -72,7 +72,7 @@ internal sealed class PrivateCluster : IAsyncDisposable
         {
             RemoveForeignPid();
             PostgresBinaries.OwnFolder(socket);
-            await binaries.RunAsync("pg_ctl", ["-D", data, "-l", Path.Combine(data, "server.log"), "-w", "-t", "120", "-o", $"-k {socket}", "start"], cancellation);
+            await binaries.StartServerAsync(data, socket, cancellation);
         }
 
         await BootstrapAsync(cancellation);
@@ -96,6 +96,11 @@ internal sealed class PrivateCluster : IAsyncDisposable
             if (IsRunning())
             {
                 await binaries.RunAsync("pg_ctl", ["-D", data, "-m", "fast", "-w", "-t", "120", "stop"], CancellationToken.None);
+            }
+
+            if (!socket.StartsWith(Folder + "/", StringComparison.Ordinal) && Directory.Exists(socket))
+            {
+                Directory.Delete(socket); // what is kept is all in the folder; this one lies among temporary files
             }
         }
         catch (IOException)

@@ -60,8 +60,7 @@ internal static class InvoiceEndpoints
             return ApiProblems.NotFound($"there is no invoice {number}");
         }
 
-        context.Response.Headers.ETag = $"\"{found.Summary.Hash}\"";
-        return TypedResults.Text(found.Snapshot, "application/json");
+        return TypedResults.File(Encoding.UTF8.GetBytes(found.Snapshot), "application/json", entityTag: new Microsoft.Net.Http.Headers.EntityTagHeaderValue($"\"{found.Summary.Hash}\""));
     }
 
     private static async Task<IResult> DocumentAsync(string number, string format, string type, HttpContext context, NpgsqlDataSource database)

@@ -63,7 +63,9 @@ internal sealed record RateFiles(string Tariff, string Usage, string? Contract, 
 
         var unused = tariff is null || problems.Count > 0
             ? []
-            : ContractNames.Unused(contract.Contract, tariff).Concat(native ? ContractNames.Unused(contract.Urdb, tariff) : []).Select(problem => new FileProblem(Contract, problem));
+            : ContractNames.Unused(contract.Contract, tariff).Concat(native ? ContractNames.Unused(contract.Urdb, tariff) : []).Select(problem => new FileProblem(Contract, problem))
+                .Concat(series.Keys.Where(name => !tariff.Series.Contains(name)).Order(StringComparer.Ordinal).Select(name => new FileProblem(
+                    null, new Problem("--series", $"{name} is no series of {tariff.Label} ({(tariff.Series.Count > 0 ? $"known: {string.Join(", ", tariff.Series)}" : "it has none")}); it changes nothing"))));
         return new RateInputs(tariff, profiles, contract.Contract with { Opening = opening }, series, problems, [.. unused]);
     }
 

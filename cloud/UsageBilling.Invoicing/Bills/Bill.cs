@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using UsageBilling.Rating.Charges;
 
 namespace UsageBilling.Invoicing.Bills;
@@ -43,4 +44,8 @@ public sealed record Bill
 
     /// <summary>What is doubtful.</summary>
     public required IReadOnlyList<BillIssue> Issues { get; init; }
+
+    /// <summary>The price and factor series that it was rated by; null where the tariff names none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<SeriesReference>? Series { get; init; }
 }

@@ -17,6 +17,11 @@ public sealed record ManifestEntry(ChannelId Channel, LocalDate Day, int FromSlo
 /// <param name="Hash">SHA-256 of the tariff document, lower-case hex.</param>
 public sealed record TariffReference(string Version, string Hash);
 
+/// <summary>A price or factor series that was used, as it stood after one of its loads: a load never changes, a correction is a later one.</summary>
+/// <param name="Name">The series' name in the tariff.</param>
+/// <param name="Load">Number of the load, from 1.</param>
+public sealed record SeriesReference(string Name, int Load);
+
 /// <summary>An input of the contract beside the tariff: contracted power, an opening balance.</summary>
 /// <param name="Name">Parameter's name in the tariff.</param>
 /// <param name="Value">Value, canonical text.</param>

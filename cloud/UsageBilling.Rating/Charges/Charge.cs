@@ -66,6 +66,9 @@ internal sealed record ChargeContext(TariffCalendar Calendar, TaxRules Tax, Stre
     /// <summary>Components that keep something from bill to bill; true for money, false for kWh.</summary>
     public Dictionary<string, bool> Accounts { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Series that components name.</summary>
+    public SortedSet<string> Series { get; } = new(StringComparer.Ordinal);
+
     public ChargeHead Head(StrictObject item, ChargeKind kind)
     {
         var id = item.RequiredText("id", "energy");

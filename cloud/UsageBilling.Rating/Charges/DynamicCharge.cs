@@ -42,6 +42,7 @@ public sealed class DynamicCharge : Charge
         var factor = item.Number("factor") ?? 1m;
         var adder = item.Number("adder") ?? 0m;
         var credit = item.Flag("credit") ?? false;
+        context.Series.Add(series);
         item.Done();
         return item.Problems.Count > before ? null : new DynamicCharge(head, context.Binder, measurand, unit, series, factor, adder, credit);
     }

@@ -23,11 +23,12 @@ internal sealed class GasConversion
         _megajoules = megajoules;
     }
 
-    public static GasConversion Read(StrictObject item)
+    public static GasConversion Read(StrictObject item, SortedSet<string> series)
     {
         var calorific = NumberOrSeries.Read(item, "calorificValue", null);
         var correction = NumberOrSeries.Read(item, "correction", 1m);
         var megajoules = item.Choice("per", "MJ/m³", "MJ/m³", "kWh/m³") == "MJ/m³";
+        series.UnionWith(new[] { calorific.Series, correction.Series }.OfType<string>());
         item.Done();
         return new GasConversion(calorific, correction, megajoules);
     }

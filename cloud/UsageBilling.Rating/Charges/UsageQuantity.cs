@@ -50,7 +50,7 @@ internal sealed class UsageQuantity
         var measure = item.Choice("measure", "import", [.. Tariffs.Measure.All]);
         var measurand = Tariffs.Measure.Find(measure)!.Value;
         var schedule = context.Schedule(item);
-        var gas = item.Child("gas") is { IsObject: true } child ? GasConversion.Read(child) : null;
+        var gas = item.Child("gas") is { IsObject: true } child ? GasConversion.Read(child, context.Series) : null;
         if (gas is not null && measurand.Quantity != Quantity.GasVolume)
         {
             item.Report("gas", "converts gas volume only; set \"measure\" to \"gas\" or remove it");

@@ -24,6 +24,11 @@ public static class ContractNames
             yield return new Problem($"$.coincidentHours.{name}", $"is no group of {tariff.Label} ({Known(groups)}); its hours change nothing");
         }
 
+        if (contract.ContractedKilowatts is not null && !tariff.Charges.Any(charge => charge is CapacityCharge))
+        {
+            yield return new Problem("$.contractedKw", $"is billed by no component of {tariff.Label}; it changes nothing");
+        }
+
         var ids = tariff.Charges.Select(charge => charge.Id).ToHashSet(StringComparer.Ordinal);
         foreach (var key in contract.Opening.Balances.Keys)
         {

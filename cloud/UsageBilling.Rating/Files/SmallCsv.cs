@@ -8,7 +8,8 @@ namespace UsageBilling.Rating.Files;
 /// <summary>Price and factor series (<c>start,value</c>) and demand history (<c>month,kw</c>).</summary>
 public static class SmallCsv
 {
-    private static readonly Duration LongestInterval = Duration.FromHours(1);
+    /// <summary>Longest interval that has a price of its own; what holds longer is a dated factor.</summary>
+    public static readonly Duration LongestInterval = Duration.FromHours(1);
 
     /// <summary>
     /// A series in the order of time; the value column may have any name. Values of intervals (an hour or shorter) must follow
@@ -68,33 +69,41 @@ public static class SmallCsv
         return (new ValueSeries(values, step <= LongestInterval ? values[^1].Start + step : null), []);
     }
 
-    /// <summary>
-    /// Interval prices may change their resolution (hours to quarter hours), and then keep it. A longer step that lasts less
-    /// than a day between shorter ones is a hole.
-    /// </summary>
     private static void FindHoles(CsvText csv, string file, List<(Instant Start, decimal Value)> values, List<Problem> problems)
     {
-        if (problems.Count > 0 || values.Count < 3)
+        foreach (var at in problems.Count > 0 ? [] : Holes([.. values.Select(v => v.Start)]))
         {
-            return;
+            if (csv.Full)
+            {
+                return;
+            }
+
+            problems.Add(new Problem(file, $"values are missing between {values[at].Start} and {values[at + 1].Start}; fill them", csv.Rows[at + 1].Line));
+        }
+    }
+
+    /// <summary>
+    /// Places in a series of interval values, given by the instants at which they begin, behind which values are missing; none where the values are of longer spans. Interval prices
+    /// may change their resolution (hours to quarter hours), and then keep it. A longer step that lasts less than a day between shorter ones is a hole.
+    /// </summary>
+    public static IEnumerable<int> Holes(IReadOnlyList<Instant> starts)
+    {
+        var steps = Enumerable.Range(1, Math.Max(0, starts.Count - 1)).Select(row => starts[row] - starts[row - 1]).ToArray();
+        if (steps.Length < 2 || steps.Min() > LongestInterval)
+        {
+            yield break;
         }
 
-        var steps = Enumerable.Range(1, values.Count - 1).Select(row => values[row].Start - values[row - 1].Start).ToArray();
-        if (steps.Min() > LongestInterval)
-        {
-            return;
-        }
-
-        for (var (at, next) = (0, 0); at < steps.Length && !csv.Full; at = next)
+        for (var (at, next) = (0, 0); at < steps.Length; at = next)
         {
             for (next = at; next < steps.Length && steps[next] == steps[at]; next++)
             {
             }
 
             var longer = (at > 0 && steps[at] > steps[at - 1]) || (next < steps.Length && steps[at] > steps[next]);
-            if (steps[at] > LongestInterval || (longer && values[next].Start - values[at].Start < Duration.FromDays(1)))
+            if (steps[at] > LongestInterval || (longer && starts[next] - starts[at] < Duration.FromDays(1)))
             {
-                problems.Add(new Problem(file, $"values are missing between {values[at].Start} and {values[at + 1].Start}; fill them", csv.Rows[at + 1].Line));
+                yield return at;
             }
         }
     }

@@ -83,6 +83,9 @@ public sealed class Tariff
     /// <summary>Components in the document's order.</summary>
     public IReadOnlyList<Charge> Charges { get; }
 
+    /// <summary>Names of the price and factor series that its components take, in order.</summary>
+    public IReadOnlyList<string> Series { get; internal init; } = [];
+
     /// <summary>Components in the order of operations: price, adjust, maximum, minimum, credit.</summary>
     internal Charge[] Ordered { get; }
 

@@ -85,7 +85,7 @@ public static class TariffDocument
         item.Done();
         return problems.Count > 0
             ? new TariffParse(null, problems)
-            : new TariffParse(new Tariff(head, calendar, tax, charges, binder.Layouts()), []);
+            : new TariffParse(new Tariff(head, calendar, tax, charges, binder.Layouts()) { Series = [.. context.Series] }, []);
     }
 
     private static TariffHead ReadHead(StrictObject item)

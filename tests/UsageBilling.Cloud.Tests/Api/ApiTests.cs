@@ -63,6 +63,55 @@ public sealed class ApiTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("/api/v1/invoices/SW-2026-000001")]
+    [InlineData("/api/v1/invoices/SW-2026-000001.pdf")]
+    [InlineData("/api/v1/tariffs/flat/versions/1")]
+    public async Task What_somebody_has_already_is_not_sent_again(string url)
+    {
+        using var first = await client.GetAsync(new Uri(url, UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, first.StatusCode);
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.IfNoneMatch.Add(first.Headers.ETag!);
+        using var again = await client.SendAsync(request);
+        Assert.Equal((HttpStatusCode.NotModified, 0), (again.StatusCode, (await again.Content.ReadAsByteArrayAsync()).Length));
+        using var other = new HttpRequestMessage(HttpMethod.Get, url);
+        other.Headers.IfNoneMatch.Add(new EntityTagHeaderValue("\"another\""));
+        using var changed = await client.SendAsync(other);
+        Assert.Equal(HttpStatusCode.OK, changed.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("7", 400)]
+    [InlineData("-1", 400)]
+    [InlineData("paid", 400)]
+    [InlineData("issued", 200)]
+    public async Task A_state_that_no_bill_has_is_refused(string state, int status)
+    {
+        using var answer = await client.GetAsync(new Uri($"/api/v1/bills?state={state}", UriKind.Relative));
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(status == 400 ? "application/problem+json" : "application/json", answer.Content.Headers.ContentType!.MediaType);
+    }
+
+    [Fact]
+    public async Task Prices_are_loaded_over_http_and_listed()
+    {
+        async Task<(int Status, string Body)> LoadAsync(string query, string csv)
+        {
+            using var answer = await client.PostAsync(new Uri($"/api/v1/price-series/day-ahead{query}", UriKind.Relative), new StringContent(csv, Encoding.UTF8, "text/csv"));
+            return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+
+        Assert.Equal(200, (await LoadAsync("?zone=Europe/Berlin", "start,value\n2026-11-26 00:00,0.1\n2026-11-26 01:00,0.2\n")).Status);
+        var (status, body) = await LoadAsync("", "start,value\n2026-11-25T23:00Z,0.1\n2026-11-26T00:00Z,0.3\n");
+        Assert.Equal(400, status);
+        Assert.Contains("give a reason", body, StringComparison.Ordinal);
+        Assert.Equal(200, (await LoadAsync("?reason=corrected", "start,value\n2026-11-25T23:00Z,0.1\n2026-11-26T00:00Z,0.3\n")).Status);
+        var series = Assert.Single(JsonDocument.Parse(await client.GetStringAsync("/api/v1/price-series")).RootElement.GetProperty("items").EnumerateArray());
+        Assert.Equal(("day-ahead", 2, "2026-11-25T23:00:00Z", "2026-11-26T01:00:00Z"), (
+            series.GetProperty("series").GetString(), series.GetProperty("load").GetInt32(), series.GetProperty("from").GetString(), series.GetProperty("until").GetString()));
+    }
+
     [Fact]
     public async Task The_description_is_valid_and_every_endpoint_in_it_answers()
     {
@@ -74,7 +123,7 @@ public sealed class ApiTests : IAsyncLifetime
         var known = new Dictionary<string, string>
         {
             ["account"] = "A0001", ["servicePoint"] = "P0001", ["code"] = "flat", ["version"] = "1", ["number"] = "SW-2026-000001",
-            ["alert"] = Guid.Empty.ToString(), ["target"] = "nobody",
+            ["alert"] = Guid.Empty.ToString(), ["target"] = "nobody", ["series"] = "day-ahead",
             ["bill"] = BillId.Of(new BillKey("A0001", "C0001", BillingSite.October, 1)).ToString(),
             ["import"] = await ImportAsync("start,kwh\n2026-10-01 00:00,1\n2026-10-01 00:30,2\n"),
             ["run"] = (await site.ScalarAsync<Guid>("SELECT run_id FROM bill_run")).ToString(),

@@ -51,9 +51,19 @@ public sealed class PrivateClusterTests : IDisposable
     [Fact]
     public async Task A_folder_may_have_a_name_that_a_shell_or_a_list_would_take_apart()
     {
-        var settings = new CloudSettings { State = Path.Combine(state, "of my site, 'quay'") };
-        await using var opened = await CloudDatabase.OpenAsync(settings, default);
-        Assert.Equal("usage_service", await AskAsync(opened, "SELECT current_user"));
+        var settings = new CloudSettings { State = Path.Combine(state, "of my site, 'quay' for 5 $HOME \"a\" `b`") };
+        string socket;
+        await using (var opened = await CloudDatabase.OpenAsync(settings, default))
+        {
+            Assert.Equal("usage_service", await AskAsync(opened, "SELECT current_user"));
+            socket = new Npgsql.NpgsqlConnectionStringBuilder(opened.Cluster!.ConnectionString("usage_service")).Host!;
+            Assert.True(File.Exists(Path.Combine(socket, ".s.PGSQL.5432")));
+            Assert.False(socket.StartsWith(state, StringComparison.Ordinal), "a socket's path cannot hold such names");
+        }
+
+        Assert.False(Directory.Exists(socket), "nothing is left behind among temporary files");
+        await using var again = await CloudDatabase.OpenExistingAsync(settings, default);
+        Assert.Equal("usage_service", await AskAsync(again, "SELECT current_user"));
     }
 
     private int Postmaster() => int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);

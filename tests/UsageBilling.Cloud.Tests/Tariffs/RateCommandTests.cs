@@ -194,6 +194,22 @@ public sealed class RateCommandTests : IDisposable
         Assert.Equal(["$.eventDays.crtical:", "$.coincidentHours.winter:", "$.yearToDateUse.enery:", "$.urdb:"], error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[1]));
     }
 
+    [Fact]
+    public void A_series_and_a_capacity_that_the_tariff_does_not_bill_are_said_beside_the_bill()
+    {
+        var usage = Write("usage.csv", "start,import_wh\n2025-01-01T00:00,100\n2025-01-01T01:00,100\n");
+        var prices = Write("prices.csv", "start,value\n2025-01-01T00:00Z,0.1\n2025-02-01T00:00Z,0.1\n2025-03-01T00:00Z,0.1\n");
+        var contract = Write("contract.json", """{"contractedKw":30}""");
+        var (code, _, error) = Run(
+            "--tariff", Example("household-flat"), "--usage", usage, "--contract", contract, "--series", $"dayahead={prices}", "--zone", "Europe/Berlin", "--from", "2025-01-01", "--to", "2025-02-01", "--gaps", "zero");
+        Assert.Equal(0, code);
+        Assert.Contains("$.contractedKw: is billed by no component of household-flat@", error, StringComparison.Ordinal);
+        Assert.Contains("--series: dayahead is no series of household-flat@", error, StringComparison.Ordinal);
+        (code, _, error) = Run(
+            "--tariff", Example("grid-capacity"), "--usage", Write("full.csv", File.ReadAllText(Usage(31)).Replace(".25\n", ".25,10\n").Replace("import_wh\n", "import_wh,import_varh\n")), "--contract", contract, "--zone", "Europe/Berlin", "--from", "2025-01-01", "--to", "2025-02-01", "--gaps", "zero");
+        Assert.Equal((0, ""), (code, error));
+    }
+
     [Theory]
     [InlineData("household-flat", "energy,fixed,tax")]
     [InlineData("factory-time-of-use-demand", "demand,energy,fixed,reactive,tax")]
