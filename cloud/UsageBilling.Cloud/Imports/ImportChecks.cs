@@ -1,6 +1,7 @@
 using NodaTime;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Formats;
+using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Imports;
 
@@ -8,6 +9,66 @@ namespace UsageBilling.Cloud.Imports;
 internal static class ImportChecks
 {
     private const decimal Largest = long.MaxValue / 1000m;
+
+    /// <summary>
+    /// Checks what a file holds against its channels, as far as they are known: refusals become problems of the survey, what is delivered nowhere its notes. Returns the
+    /// power of ten in which each channel counts, or would.
+    /// </summary>
+    /// <param name="survey">The file.</param>
+    /// <param name="terms">The channels that there are.</param>
+    /// <param name="now">Now.</param>
+    public static Dictionary<ChannelKey, int> Check(FileSurvey survey, IReadOnlyDictionary<ChannelId, ChannelTerms> terms, Instant now)
+    {
+        var exponents = new Dictionary<ChannelKey, int>();
+        foreach (var stream in survey.Streams.Where(s => ImportTarget.Of(s.Channel) is null))
+        {
+            survey.Add(SourceProblem.Note(
+                Math.Max(1, stream.FirstLine),
+                $"{stream.Channel.Id} {stream.Channel.Register}: its {stream.Intervals} values in {(stream.Channel.Unit.Length == 0 ? "no unit" : stream.Channel.Unit)} go to no channel, only the kept file has them; channels count electricity in Wh, varh and VAh, gas and water in m³, by powers of ten, and nothing is rounded"));
+        }
+
+        var wanted = survey.Streams.Select(stream => (Stream: stream, Target: ImportTarget.Of(stream.Channel))).Where(s => s.Target is not null);
+        foreach (var group in wanted.GroupBy(s => s.Target!.Key))
+        {
+            var known = terms.GetValueOrDefault(group.Key.Id);
+            var exponent = known?.Exponent ?? group.Min(s => Math.Min(s.Target!.Exponent, s.Stream.Channel.UnitExponent - s.Stream.SignificantDecimals));
+            exponents[group.Key] = exponent;
+            foreach (var (stream, _) in group)
+            {
+                if (Problem(stream, known, exponent, now) is { } problem)
+                {
+                    survey.Add(new SourceProblem(Math.Max(1, stream.FirstLine), $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: {problem}", true));
+                }
+            }
+        }
+
+        return exponents;
+    }
+
+    /// <summary>Checks a file without a database, and notes what only one knows.</summary>
+    public static void CheckDry(FileSurvey survey, Instant now)
+    {
+        if (survey.Refused)
+        {
+            return;
+        }
+
+        Check(survey, new Dictionary<ChannelId, ChannelTerms>(), now);
+        if (survey.Refused)
+        {
+            return;
+        }
+
+        var floor = Instant.FromUtc(now.InUtc().Year - Retention.UsualYears, 1, 1, 0, 0);
+        foreach (var stream in survey.Streams.Where(s => s.From < floor && ImportTarget.Of(s.Channel) is not null))
+        {
+            survey.Add(SourceProblem.Note(
+                Math.Max(1, stream.FirstLine),
+                $"{stream.Channel.Id} {stream.Channel.Register}: data from {stream.From} on is older than {floor}, which is what a database keeps that was not told otherwise (usage-cloud retention): it would be parked"));
+        }
+
+        survey.Add(SourceProblem.Note(1, "only the database knows whether these channels are fed otherwise or count in coarser units, how far back data is kept and what was delivered before: import without --dry-run checks that first and delivers nothing where it refuses"));
+    }
 
     /// <summary>Why the stream cannot be delivered, or null.</summary>
     /// <param name="stream">The stream as it was read.</param>

@@ -19,14 +19,19 @@ internal static class ImportCommand
         var stamps = new Option<string?>("--stamps") { Description = "Where a CSV's time stands in its interval: start or end. Without it the column's name decides, and start where it does not say." };
         stamps.AcceptOnlyFromAmong("start", "end");
         var interval = new Option<int?>("--interval") { Description = "Minutes of a CSV's interval; without it the smallest distance between its first rows." };
+        var dates = new Option<string?>("--dates") { Description = "Order of day and month in a CSV's dates like 05/06/2026: dmy or mdy. Without it the file's rows decide, and a file that does not show it is refused." };
+        dates.AcceptOnlyFromAmong("dmy", "mdy");
+        var sign = new Option<string?>("--decimal") { Description = "Decimal sign of a CSV's numbers: . or , - without it the file's rows decide." };
+        sign.AcceptOnlyFromAmong(".", ",");
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would happen. Needs no database and stores nothing." };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
-        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dryRun, json }.WithDatabase();
+        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dates, sign, dryRun, json }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
             var source = parsed.GetRequiredValue(file);
             var read = new ImportFormat(
-                parsed.GetRequiredValue(format), source.Name, parsed.GetValue(zone), parsed.GetValue(point), parsed.GetRequiredValue(unit), parsed.GetValue(stamps), parsed.GetValue(interval));
+                parsed.GetRequiredValue(format), source.Name, parsed.GetValue(zone), parsed.GetValue(point), parsed.GetRequiredValue(unit), parsed.GetValue(stamps), parsed.GetValue(interval), parsed.GetValue(dates),
+                parsed.GetValue(sign));
             if (read.Wrong() is { } usage)
             {
                 await Console.Error.WriteLineAsync(usage);
@@ -100,6 +105,7 @@ internal static class ImportCommand
         {
             var raw = RawFile.At(source.FullName);
             survey = FileSurvey.Of(() => read.Read(raw));
+            ImportChecks.CheckDry(survey, TimeProvider.System.GetCurrentInstant());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

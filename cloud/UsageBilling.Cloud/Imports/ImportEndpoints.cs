@@ -7,7 +7,6 @@ using NodaTime;
 using NodaTime.Text;
 using Npgsql;
 using UsageBilling.Cloud.Api;
-using UsageBilling.Metering.Formats;
 
 namespace UsageBilling.Cloud.Imports;
 
@@ -35,9 +34,9 @@ internal static class ImportEndpoints
     }
 
     private static async Task<Results<Ok<JsonObject>, UnprocessableEntity<JsonObject>, ProblemHttpResult>> PostAsync(
-        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, bool? dryRun)
+        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, string? dates, string? @decimal, bool? dryRun)
     {
-        var read = new ImportFormat(format ?? string.Empty, Path.GetFileName(name ?? "upload"), zone, point, unit ?? "kWh", stamps, intervalMinutes);
+        var read = new ImportFormat(format ?? string.Empty, Path.GetFileName(name ?? "upload"), zone, point, unit ?? "kWh", stamps, intervalMinutes, dates, @decimal);
         if (read.Wrong() is { } wrong)
         {
             return ApiProblems.BadRequest(wrong);
@@ -54,7 +53,7 @@ internal static class ImportEndpoints
 
             if (dryRun == true)
             {
-                var survey = FileSurvey.Of(() => read.Read(RawFile.At(path)));
+                var survey = await imports.TryAsync(RawFile.At(path), read, cancellation);
                 using var text = new MemoryStream();
                 ImportReport.WriteJson(text, survey);
                 var dry = JsonNode.Parse(text.ToArray())!.AsObject();

@@ -12,7 +12,9 @@ namespace UsageBilling.Cloud.Imports;
 /// <param name="Unit">Unit of a CSV's columns that name none.</param>
 /// <param name="Stamps"><c>start</c>, <c>end</c> or null: where in its interval a CSV's time stands.</param>
 /// <param name="IntervalMinutes">Interval of a CSV; null: found out.</param>
-internal sealed record ImportFormat(string Format, string Name, string? Zone = null, string? Point = null, string Unit = "kWh", string? Stamps = null, int? IntervalMinutes = null)
+/// <param name="Dates"><c>dmy</c>, <c>mdy</c> or null: the order of day and month in a CSV's dates like 05/06/2026.</param>
+/// <param name="Decimal"><c>.</c>, <c>,</c> or null: a CSV's decimal sign.</param>
+internal sealed record ImportFormat(string Format, string Name, string? Zone = null, string? Point = null, string Unit = "kWh", string? Stamps = null, int? IntervalMinutes = null, string? Dates = null, string? Decimal = null)
 {
     public static readonly string[] Names = ["nem12", "nem13", "greenbutton", "csv"];
 
@@ -33,6 +35,8 @@ internal sealed record ImportFormat(string Format, string Name, string? Zone = n
         : Zone is { } zone && DateTimeZoneProviders.Tzdb.GetZoneOrNull(zone) is null ? $"zone {zone}: no such IANA time zone; write for example Europe/Berlin."
         : Point is { } point && !Protocols.Name.IsValid(point) ? $"point {point}: a service point is 1 to {Protocols.Name.MaxLength} letters, digits, '-', '_' or '.'."
         : Stamps is not (null or "start" or "end") ? $"stamps {Stamps}: start or end."
+        : Dates is not (null or "dmy" or "mdy") ? $"dates {Dates}: dmy or mdy."
+        : Decimal is not (null or "." or ",") ? $"decimal {Decimal}: . or ,"
         : IntervalMinutes is < 1 or > 60 ? $"interval {IntervalMinutes}: 1 to 60 minutes."
         : null;
 
@@ -108,7 +112,14 @@ internal sealed record ImportFormat(string Format, string Name, string? Zone = n
             "nem12" => Nem12Reader.Read(file.Lines()),
             "nem13" => Nem13Reader.Read(file.Lines()),
             "greenbutton" => GreenButtonReader.Read(() => XmlReader.Create(file.OpenContents(), Xml), zone),
-            _ => CsvReader.Read(file.Lines(), new CsvOptions(Point ?? Path.GetFileNameWithoutExtension(Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Name[..^3] : Name), zone, Unit, Stamps switch { "start" => false, "end" => true, _ => null }, IntervalMinutes)),
+            _ => CsvReader.Read(file.Lines(), new CsvOptions(
+                Point ?? Path.GetFileNameWithoutExtension(Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? Name[..^3] : Name),
+                zone,
+                Unit,
+                Stamps switch { "start" => false, "end" => true, _ => null },
+                IntervalMinutes,
+                Dates switch { "dmy" => CsvDateOrder.DayFirst, "mdy" => CsvDateOrder.MonthFirst, _ => null },
+                Decimal?[0])),
         };
     }
 }

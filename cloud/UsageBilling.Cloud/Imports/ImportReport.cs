@@ -16,8 +16,8 @@ internal static class ImportReport
 
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary><c>{taken, channels:[{id,register,unit,intervalMinutes,days,intervals,sum,gaps,duplicates,quality,…}], errors:[{line,reason}]}</c>: a file that
-    /// is refused has no channels; the errors of one that is taken are its defects.</summary>
+    /// <summary><c>{taken, channels:[{id,register,unit,intervalMinutes,days,intervals,sum,gaps,duplicates,quality,…}], errors:[{line,reason}],notes:[{line,reason}]}</c>: a file that
+    /// is refused has no channels; the errors of one that is taken are its defects; notes say what is to be known and is nothing wrong.</summary>
     public static void WriteJson(Stream output, FileSurvey survey)
     {
         using var writer = new Utf8JsonWriter(output, Indented);
@@ -30,16 +30,8 @@ internal static class ImportReport
         }
 
         writer.WriteEndArray();
-        writer.WriteStartArray("errors");
-        foreach (var problem in Shown(survey))
-        {
-            writer.WriteStartObject();
-            writer.WriteNumber("line", problem.Line);
-            writer.WriteString("reason", problem.Reason);
-            writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
+        Write(writer, "errors", Shown(survey));
+        Write(writer, "notes", survey.Notes);
         writer.WriteEndObject();
     }
 
@@ -49,6 +41,11 @@ internal static class ImportReport
         foreach (var problem in Shown(survey))
         {
             errors.WriteLine($"{file}:{problem.Line}: {problem.Reason}");
+        }
+
+        foreach (var note in survey.Notes)
+        {
+            errors.WriteLine($"{file}:{note.Line}: note: {note.Reason}");
         }
 
         if (survey.Refused)
@@ -82,6 +79,20 @@ internal static class ImportReport
         var holes = stream.Holes().GroupBy(hole => hole.Intervals).OrderBy(g => g.Key).Select(g => (Length: g.Key, Count: g.Count(), First: g.First().From)).ToArray();
         return string.Join(", ", holes.Take(10).Select(h => h.Length == 1 ? $"{h.Count} single gaps" : $"{h.Count} {(h.Count == 1 ? "hole" : "holes")} of {h.Length}{(h.Count == 1 ? $" (from {h.First})" : string.Empty)}"))
             + (holes.Length > 10 ? $" and {holes.Skip(10).Sum(h => h.Count)} longer ones" : string.Empty);
+    }
+
+    private static void Write(Utf8JsonWriter writer, string name, IEnumerable<SourceProblem> problems)
+    {
+        writer.WriteStartArray(name);
+        foreach (var problem in problems)
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("line", problem.Line);
+            writer.WriteString("reason", problem.Reason);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
     }
 
     private static void Write(Utf8JsonWriter writer, StreamSurvey stream)
@@ -130,7 +141,7 @@ internal static class ImportReport
 
     private static IEnumerable<SourceProblem> Shown(FileSurvey survey)
     {
-        foreach (var problem in survey.Problems)
+        foreach (var problem in survey.Problems.OrderBy(p => p.Line))
         {
             yield return problem;
         }

@@ -43,7 +43,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
 
         var survey = FileSurvey.Of(() => read.Read(file));
         var now = time.GetCurrentInstant();
-        var exponents = survey.Refused ? [] : await CheckAsync(survey, read, now, cancellationToken);
+        var exponents = survey.Refused ? [] : await CheckAsync(survey, now, cancellationToken);
         var report = ReportOf(survey);
         var record = new ImportRecord(
             id, read.Name, read.Format, sha256, bytes, actor, known?.ReceivedAt ?? now, survey.Refused ? "rejected" : "delivering", survey.Problems.Count + survey.MoreProblems, 0, 0, 0, survey.Refused ? now : null);
@@ -69,7 +69,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         var read = JsonSerializer.Deserialize<ImportFormat>((await ImportStore.DetailsAsync(database, id, cancellationToken)).Options, ApiJson.Options)!;
         var file = ImportStore.Raw(database, record);
         var survey = FileSurvey.Of(() => read.Read(file));
-        var exponents = await CheckAsync(survey, read, time.GetCurrentInstant(), cancellationToken);
+        var exponents = await CheckAsync(survey, time.GetCurrentInstant(), cancellationToken);
         if (survey.Refused)
         {
             throw new InvalidOperationException($"import {id} was checked before and is refused now: {string.Join("; ", survey.Problems.Where(p => p.Refuses).Select(p => p.Reason))}");
@@ -86,28 +86,24 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         await ImportStore.FinishAsync(database, record.Id, time.GetCurrentInstant(), cancellationToken);
     }
 
-    // What only the database knows: who feeds the channels, and in which unit they count.
-    private async Task<Dictionary<ChannelKey, int>> CheckAsync(FileSurvey survey, ImportFormat read, Instant now, CancellationToken cancellationToken)
+    /// <summary>What importing the file would do, as far as the database knows; nothing is written.</summary>
+    public async Task<FileSurvey> TryAsync(RawFile file, ImportFormat read, CancellationToken cancellationToken)
     {
-        var wanted = survey.Streams.Select(stream => (Stream: stream, Target: ImportTarget.Of(stream.Channel))).Where(s => s.Target is not null).ToArray();
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var terms = await MeasuredLayer.ReadTermsAsync(connection, [.. wanted.Select(s => s.Target!.Key.Id).Distinct()], cancellationToken);
-        var exponents = new Dictionary<ChannelKey, int>();
-        foreach (var group in wanted.GroupBy(s => s.Target!.Key))
+        var survey = FileSurvey.Of(() => read.Read(file));
+        if (!survey.Refused)
         {
-            var known = terms.GetValueOrDefault(group.Key.Id);
-            var exponent = known?.Exponent ?? group.Min(s => Math.Min(s.Target!.Exponent, s.Stream.Channel.UnitExponent - s.Stream.Decimals));
-            exponents[group.Key] = exponent;
-            foreach (var (stream, _) in group)
-            {
-                if (ImportChecks.Problem(stream, known, exponent, now) is { } problem)
-                {
-                    survey.Add(new SourceProblem(stream.FirstLine, $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: {problem}", true));
-                }
-            }
+            await CheckAsync(survey, time.GetCurrentInstant(), cancellationToken);
         }
 
-        return exponents;
+        return survey;
+    }
+
+    // What only the database knows: who feeds the channels, and in which unit they count.
+    private async Task<Dictionary<ChannelKey, int>> CheckAsync(FileSurvey survey, Instant now, CancellationToken cancellationToken)
+    {
+        var channels = survey.Streams.Select(stream => ImportTarget.Of(stream.Channel)?.Key.Id).OfType<ChannelId>().Distinct().ToArray();
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return ImportChecks.Check(survey, await MeasuredLayer.ReadTermsAsync(connection, channels, cancellationToken), now);
     }
 
     private async Task RegisterAsync(ImportRecord record, FileSurvey survey, ImportFormat read, Dictionary<ChannelKey, int> exponents, string actor, CancellationToken cancellationToken)

@@ -21,6 +21,9 @@ public sealed record RetentionState(int YearsKept, LocalDate Floor, LocalDate? D
 /// </summary>
 public static class Retention
 {
+    /// <summary>Whole years before the current one that are kept where nobody said otherwise.</summary>
+    public const int UsualYears = 6;
+
     /// <summary>The policy and where it stands.</summary>
     public static async Task<RetentionState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         (await connection.RowsAsync("SELECT years_kept, floor_day, dropped_before, (SELECT count(*) FROM delivered_parked) FROM retention", r =>

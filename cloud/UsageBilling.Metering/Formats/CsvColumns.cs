@@ -1,27 +1,34 @@
-using UsageBilling.Protocols;
-
 namespace UsageBilling.Metering.Formats;
 
 /// <summary>A column of quantities.</summary>
-internal sealed record CsvValueColumn(int Index, string Name, string Unit, Measurand? Measurand, int UnitExponent);
+internal sealed record CsvValueColumn(int Index, string Name, string Unit, string Words);
 
 /// <summary>
-/// Which column of a CSV file says what. One row an interval with a column each for its quantities (<c>start,import_kwh,export_kwh</c>, <c>start,value</c>),
-/// or one row an interval and channel as <c>usage-cloud export</c> writes it (<c>from_utc,from_local,minutes,channel,quantity,unit,quality</c>).
+/// Which column of a CSV file says what. One row an interval with a column each for its quantities (<c>start,import_kwh,export_kwh</c>, <c>start,value</c>), or one row an
+/// interval and channel as <c>usage-cloud export</c> writes it (<c>from_utc,from_local,minutes,channel,quantity,unit,quality</c>), or one row a day (<see cref="CsvSlots"/>).
+/// What is a time and what a date shows in the first row of data.
 /// </summary>
 internal sealed class CsvColumns
 {
-    private static readonly string[] StartNames = ["start", "from", "from_utc", "interval_start", "period_start", "timestamp", "time", "datetime", "date_time", "date"];
-    private static readonly string[] EndNames = ["end", "to", "to_utc", "interval_end", "period_end"];
-    private static readonly string[] ValueNames = ["value", "quantity", "usage", "consumption", "energy", "reading"];
+    private const string Between = " to ";
 
     public int Start { get; private set; } = -1;
 
     public int End { get; private set; } = -1;
 
+    public int Date { get; private set; } = -1;
+
+    public int Time { get; private set; } = -1;
+
+    public int EndTime { get; private set; } = -1;
+
     public int Minutes { get; private set; } = -1;
 
     public int Channel { get; private set; } = -1;
+
+    public int Point { get; private set; } = -1;
+
+    public int Kind { get; private set; } = -1;
 
     public int Unit { get; private set; } = -1;
 
@@ -29,45 +36,152 @@ internal sealed class CsvColumns
 
     public int Method { get; private set; } = -1;
 
-    public List<CsvValueColumn> Values { get; } = [];
+    /// <summary>The start column holds both ends: 2026-01-01 00:00 to 2026-01-01 01:00.</summary>
+    public bool IsRange { get; private set; }
+
+    /// <summary>The times are UTC by their column's name.</summary>
+    public bool IsUtc { get; private set; }
+
+    /// <summary>The name says that an interval begins there.</summary>
+    public bool SaysStart { get; private set; }
+
+    public List<CsvValueColumn> Values { get; private set; } = [];
+
+    public CsvSlots? Slots { get; private set; }
 
     /// <summary>Columns that say nothing about quantities.</summary>
     public List<string> LeftAside { get; } = [];
 
-    public static CsvColumns Of(string[] header, string defaultUnit)
+    public bool HasTime => Start >= 0 || End >= 0 || Date >= 0;
+
+    /// <summary>Two times a row.</summary>
+    public bool HasBoth => IsRange || (Start >= 0 && End >= 0) || (Time >= 0 && EndTime >= 0);
+
+    public bool IsWhole => HasTime && Values.Count > 0;
+
+    public static CsvColumns Of(string[] header, string[]? sample, string defaultUnit)
     {
-        var columns = new CsvColumns();
+        var columns = new CsvColumns { Slots = CsvSlots.Of(header) };
+        var names = header.Select(CsvNames.Plain).ToArray();
+        columns.FindTimes(names, sample ?? []);
         for (var i = 0; i < header.Length; i++)
         {
-            columns.Take(i, header[i].Trim().ToLowerInvariant().Replace(' ', '_'), header[i].Trim(), defaultUnit);
+            if (i != columns.Start && i != columns.End && i != columns.Date && i != columns.Time && i != columns.EndTime && columns.Slots?.Columns.Contains(i) != true)
+            {
+                columns.Take(i, names[i].Name, names[i].Bracket, header[i].Trim(), i < sample?.Length ? sample[i] : null, defaultUnit);
+            }
+        }
+
+        if (columns.Slots is { } slots)
+        {
+            columns.LeftAside.AddRange(columns.Values.Select(v => v.Name));
+            columns.Values = [new CsvValueColumn(slots.Columns[0], "value", defaultUnit, string.Empty)];
+        }
+        else if (columns.Values.Count > 1 && columns.Values.Find(v => v.Words.Split('_').Contains("net")) is { } net)
+        {
+            columns.LeftAside.Add(net.Name);
+            columns.Values.Remove(net);
         }
 
         return columns;
     }
 
     /// <summary>Stamp and value, where a file has no header.</summary>
-    public static CsvColumns WithoutHeader(int fields, string defaultUnit)
+    public static CsvColumns WithoutHeader(int fields, string defaultUnit) => new()
     {
-        var columns = new CsvColumns { Start = 0 };
-        for (var i = 1; i < Math.Min(fields, 2); i++)
+        Start = 0,
+        Values = fields > 1 ? [new CsvValueColumn(1, "value", defaultUnit, string.Empty)] : [],
+    };
+
+    /// <summary>When a row begins, or the one time that it has.</summary>
+    public (CsvWritten? Written, string Text) When(string[] fields)
+    {
+        if (Date >= 0)
         {
-            columns.Take(i, "value", "value", defaultUnit);
+            return Joined(fields, Time);
         }
 
-        return columns;
+        var column = Start >= 0 ? Start : End;
+        var text = column < fields.Length ? fields[column].Trim() : string.Empty;
+        text = IsRange && text.IndexOf(Between, StringComparison.Ordinal) is > 0 and var to ? text[..to] : text;
+        return (CsvStamp.Parse(text), text);
     }
 
-    private void Take(int index, string name, string written, string defaultUnit)
+    /// <summary>When a row ends, where it says so.</summary>
+    public (CsvWritten? Written, string Text) Until(string[] fields)
     {
-        if (Start < 0 && StartNames.Contains(name))
+        if (EndTime >= 0)
         {
-            Start = index;
+            return Joined(fields, EndTime);
         }
-        else if (End < 0 && EndNames.Contains(name))
+
+        var column = IsRange ? Start : End;
+        var text = column < fields.Length ? fields[column].Trim() : string.Empty;
+        text = IsRange && text.IndexOf(Between, StringComparison.Ordinal) is > 0 and var to ? text[(to + Between.Length)..] : text;
+        return (CsvStamp.Parse(text), text);
+    }
+
+    private (CsvWritten? Written, string Text) Joined(string[] fields, int time)
+    {
+        var (date, clock) = (Date < fields.Length ? fields[Date].Trim() : string.Empty, time >= 0 && time < fields.Length ? fields[time].Trim() : string.Empty);
+        var found = CsvDate.Read(date);
+        var isDate = found is { } d && (d.Length == date.Length || CsvStamp.Parse(date) is not null);
+        return (!isDate ? null : time < 0 ? new CsvWritten(found!.Value.Date, null) : CsvTime.Read(clock) is { } t ? new CsvWritten(found!.Value.Date, t) : null, $"{date} {clock}".Trim());
+    }
+
+    private void FindTimes((string Name, string Bracket)[] names, string[] sample)
+    {
+        var (date, time, endTime) = (-1, -1, -1);
+        for (var i = 0; i < names.Length; i++)
         {
-            End = index;
+            var (name, cell) = (names[i].Name, i < sample.Length ? sample[i].Trim() : string.Empty);
+            var (starts, ends) = (CsvNames.Start.Contains(name), CsvNames.End.Contains(name));
+            var range = cell.IndexOf(Between, StringComparison.Ordinal) is > 0 and var to && CsvStamp.Parse(cell.AsSpan(0, to)) is not null && CsvStamp.Parse(cell.AsSpan(to + Between.Length)) is not null;
+            var stamp = CsvStamp.Parse(cell);
+            if (range && Start < 0)
+            {
+                (Start, IsRange) = (i, true);
+            }
+            else if (starts && Start < 0 && (stamp is { Time: not null } || (sample.Length == 0 && date < 0)))
+            {
+                Start = i;
+            }
+            else if (starts && stamp is { Time: null })
+            {
+                date = date < 0 ? i : date;
+            }
+            else if (ends && End < 0 && (stamp is not null || sample.Length == 0))
+            {
+                End = i;
+            }
+            else if ((starts || ends) && CsvTime.Read(cell) is not null)
+            {
+                (time, endTime) = (starts && time < 0 ? i : time, ends && endTime < 0 ? i : endTime);
+            }
         }
-        else if (name == "minutes")
+
+        if (Start < 0 && date >= 0 && (time >= 0 || endTime >= 0 || Slots is not null))
+        {
+            (Date, Time, EndTime) = (date, time >= 0 ? time : endTime, time >= 0 ? endTime : -1);
+        }
+        else if (Start < 0)
+        {
+            // A first row that says nothing is refused as a row; the name is enough to know the column.
+            Start = date >= 0 ? date : End >= 0 ? -1 : Array.FindIndex(names, n => CsvNames.Start.Contains(n.Name));
+        }
+
+        var named = Start >= 0 ? names[Start] : Date >= 0 ? names[Time >= 0 ? Time : Date] : default;
+        SaysStart = named.Name is { } n && (n.Contains("start", StringComparison.Ordinal) || n.Contains("from", StringComparison.Ordinal) || n.Contains("von", StringComparison.Ordinal) || n.Contains("begin", StringComparison.Ordinal));
+        IsUtc = named.Name is { } m && (m.Split('_').Contains("utc") || named.Bracket is "utc" or "gmt");
+        OnlyEndTime = Date >= 0 && time < 0 && endTime >= 0;
+    }
+
+    /// <summary>A date, and the time of day at which the interval ends.</summary>
+    public bool OnlyEndTime { get; private set; }
+
+    private void Take(int index, string name, string bracket, string written, string? sample, string defaultUnit)
+    {
+        if (Minutes < 0 && CsvNames.Minutes.Contains(name))
         {
             Minutes = index;
         }
@@ -75,11 +189,15 @@ internal sealed class CsvColumns
         {
             Channel = index;
         }
-        else if (name == "unit")
+        else if (Point < 0 && CsvNames.Point.Contains(name))
+        {
+            Point = index;
+        }
+        else if (Unit < 0 && CsvNames.Unit.Contains(name))
         {
             Unit = index;
         }
-        else if (name == "quality")
+        else if (Quality < 0 && CsvNames.Quality.Contains(name) && (name == "quality" || sample is null || CsvFlag.QualityOf(sample) is not null))
         {
             Quality = index;
         }
@@ -87,46 +205,21 @@ internal sealed class CsvColumns
         {
             Method = index;
         }
-        else if (ValueOf(index, name, written, defaultUnit) is { } value)
+        else if (Kind < 0 && CsvNames.Kind.Contains(name))
         {
-            Values.Add(value);
+            Kind = index;
+        }
+        else if (CsvNames.UnitOf(name, bracket) is { } unit && !CsvNames.IsOther(name))
+        {
+            Values.Add(new CsvValueColumn(index, written, unit, name));
+        }
+        else if (CsvNames.IsValue(name))
+        {
+            Values.Add(new CsvValueColumn(index, written, defaultUnit, name));
         }
         else if (written.Length > 0 && name is not ("from_local" or "to_local"))
         {
             LeftAside.Add(written);
         }
     }
-
-    private static CsvValueColumn? ValueOf(int index, string name, string written, string defaultUnit)
-    {
-        if (ValueNames.Contains(name))
-        {
-            return Column(index, written, defaultUnit, Direction.Import);
-        }
-
-        // import_wh, export_kwh, kwh, usage_(kwh)
-        var unit = name[(name.LastIndexOf('_') + 1)..].Trim('(', ')', '[', ']');
-        var direction = name.StartsWith("export", StringComparison.Ordinal) ? Direction.Export : Direction.Import;
-        return unit switch
-        {
-            "m3" when name.Contains("gas", StringComparison.Ordinal) => new CsvValueColumn(index, written, "m³", new Measurand(Quantity.GasVolume, direction), 0),
-            "m3" when name.Contains("water", StringComparison.Ordinal) => new CsvValueColumn(index, written, "m³", new Measurand(Quantity.WaterVolume, direction), 0),
-            _ when SourceUnit.Find(unit) is not null => Column(index, written, Spelled(unit), direction),
-            _ => null,
-        };
-    }
-
-    public static CsvValueColumn Column(int index, string written, string unit, Direction direction) => SourceUnit.Find(unit) is { } known
-        ? new CsvValueColumn(index, written, unit, new Measurand(known.Quantity, direction), known.Exponent)
-        : new CsvValueColumn(index, written, unit, null, 0);
-
-    private static string Spelled(string unit) => unit switch
-    {
-        "wh" => "Wh",
-        "kwh" => "kWh",
-        "mwh" => "MWh",
-        "vah" => "VAh",
-        "kvah" => "kVAh",
-        _ => unit,
-    };
 }

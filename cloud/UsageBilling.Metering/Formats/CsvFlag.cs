@@ -18,19 +18,21 @@ internal static class CsvFlag
             return Measured;
         }
 
-        var word = fields[columns.Quality].Trim().ToLowerInvariant();
         var method = columns.Method >= 0 && columns.Method < fields.Length && fields[columns.Method].Trim() is { Length: > 0 } text ? text : null;
-        IntervalQuality? quality = word switch
-        {
-            "" or "measured" or "actual" or "a" => IntervalQuality.Measured,
-            "interpolated" => IntervalQuality.Interpolated,
-            "edited" => IntervalQuality.Edited,
-            "estimated" or "estimate" or "e" or "s" or "f" => IntervalQuality.Estimated,
-            "missing" or "null" or "n" => IntervalQuality.Missing,
-            _ => null,
-        };
-        return quality is not { } known ? null : known == IntervalQuality.Measured && method is null ? Measured : new SourceFlag(0, 1, known, Word(known), method);
+        return QualityOf(fields[columns.Quality]) is not { } known ? null
+            : known == IntervalQuality.Measured && method is null ? Measured : new SourceFlag(0, 1, known, Word(known), method);
     }
+
+    /// <summary>What a word says of quality; null where it is not known.</summary>
+    public static IntervalQuality? QualityOf(string word) => CsvNames.Words(word) switch
+    {
+        "" or "measured" or "actual" or "a" or "ok" or "valid" or "validated" or "good" or "gemessen" or "malt" => IntervalQuality.Measured,
+        "interpolated" => IntervalQuality.Interpolated,
+        "edited" => IntervalQuality.Edited,
+        "estimated" or "estimate" or "e" or "s" or "f" or "ersatzwert" or "geschatzt" or "estimeret" => IntervalQuality.Estimated,
+        "missing" or "null" or "n" => IntervalQuality.Missing,
+        _ => null,
+    };
 
     /// <summary>The word of a quality.</summary>
     public static string Word(IntervalQuality quality) => quality switch

@@ -25,10 +25,15 @@ internal static class EspiCodes
         73 => "varh",
         111 => "1",
         119 => "ft³",
+        120 => "ft³ (compensated)",
         128 => "US gal",
         130 => "imp gal",
         132 => "Btu",
         134 => "L",
+        156 => "L (uncompensated)",
+        157 => "L (compensated)",
+        166 => "m³ (uncompensated)",
+        167 => "m³ (compensated)",
         169 => "therm",
         _ => string.Create(CultureInfo.InvariantCulture, $"uom {uom}"),
     };
@@ -42,8 +47,9 @@ internal static class EspiCodes
             72 => (new Measurand(Quantity.ActiveEnergy, direction), 0),
             73 => (new Measurand(Quantity.ReactiveEnergy, direction), 0),
             71 => (new Measurand(Quantity.ApparentEnergy, direction), 0),
-            42 when Volume(commodity) is { } volume => (new Measurand(volume, direction), 0),
-            134 when Volume(commodity) is { } volume => (new Measurand(volume, direction), -3),
+            // Channels count volume as the meter measures it: what was converted to reference conditions is another quantity.
+            42 or 166 when Volume(commodity) is { } volume => (new Measurand(volume, direction), 0),
+            134 or 156 when Volume(commodity) is { } volume => (new Measurand(volume, direction), -3),
             _ => null,
         };
     }

@@ -19,6 +19,7 @@ public sealed class FileSurvey
 
     private readonly Dictionary<SourceChannel, StreamSurvey> _streams = [];
     private readonly List<SourceProblem> _problems = [];
+    private readonly List<SourceProblem> _notes = [];
     private readonly Dictionary<(SourceChannel, long), SourceValue> _standing = [];
     private SourceChannel? _lastChannel;
     private StreamSurvey? _lastStream;
@@ -28,6 +29,9 @@ public sealed class FileSurvey
 
     /// <summary>Problems in order of lines, at most <see cref="MostProblems"/>.</summary>
     public IReadOnlyList<SourceProblem> Problems => _problems;
+
+    /// <summary>What is to be known about the file and is no problem of it, at most <see cref="MostProblems"/>.</summary>
+    public IReadOnlyList<SourceProblem> Notes => _notes;
 
     /// <summary>Problems that are not listed.</summary>
     public int MoreProblems { get; private set; }
@@ -189,6 +193,16 @@ public sealed class FileSurvey
 
     private void Report(SourceProblem problem)
     {
+        if (problem.IsNote)
+        {
+            if (_notes.Count < MostProblems)
+            {
+                _notes.Add(problem);
+            }
+
+            return;
+        }
+
         Refused |= problem.Refuses;
         if (_problems.Count < MostProblems)
         {

@@ -12,7 +12,14 @@ public abstract record SourceItem(int Line);
 /// <param name="Line">Where.</param>
 /// <param name="Reason">What is wrong there and what to do.</param>
 /// <param name="Refuses">True: the file cannot be taken. False: a defect that is named and taken.</param>
-public sealed record SourceProblem(int Line, string Reason, bool Refuses) : SourceItem(Line);
+public sealed record SourceProblem(int Line, string Reason, bool Refuses) : SourceItem(Line)
+{
+    /// <summary>Nothing is wrong, but whoever imports the file should know it.</summary>
+    public static SourceProblem Note(int line, string text) => new(line, text, false) { IsNote = true };
+
+    /// <summary>True of <see cref="Note"/>.</summary>
+    public bool IsNote { get; private init; }
+}
 
 /// <summary>How a stretch of a run's values came to be.</summary>
 /// <param name="First">First value, from 0.</param>

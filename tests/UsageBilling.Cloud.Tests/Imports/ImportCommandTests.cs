@@ -76,6 +76,33 @@ public sealed class ImportCommandTests : IDisposable
         Assert.NotEmpty(ran.Error);
     }
 
+    [Theory]
+    [InlineData("1969-12-31 23:00,1|1969-12-31 23:30,1", "older than 1970")]
+    [InlineData("2199-01-01 00:00,1|2199-01-01 00:30,1", "lies in the future")]
+    [InlineData("2026-01-01 00:00,0.0000000000001|2026-01-01 00:30,1", "13 decimals of kWh, more than a channel can keep")]
+    [InlineData("2026-01-01 00:00,99999999999999999|2026-01-01 00:30,1", "too large")]
+    public void A_dry_run_refuses_what_the_import_would_refuse(string rows, string reason)
+    {
+        var ran = CloudProgram.Run(_folder, "import", Write("checked.csv", ["start,kwh", .. rows.Split('|')]), "--format", "csv", "--dry-run", "--json");
+        Assert.Equal(1, ran.Code);
+        Assert.Contains(reason, (string)Assert.Single(JsonNode.Parse(ran.Output)!["errors"]!.AsArray())!["reason"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_dry_run_notes_what_only_a_database_knows_and_what_goes_to_no_channel()
+    {
+        var ran = CloudProgram.Run(_folder, "import", Write("old.csv", "start,kwh,therms", "1999-01-01 00:00,1.500000000000000,2", "1999-01-01 01:00,1,2"), "--format", "csv", "--dry-run", "--json");
+        Assert.Equal(0, ran.Code);
+        var root = JsonNode.Parse(ran.Output)!;
+        Assert.Empty(root["errors"]!.AsArray());
+        var notes = root["notes"]!.AsArray().Select(n => (string)n!["reason"]!).ToArray();
+        Assert.Equal(3, notes.Length);
+        Assert.Contains(notes, n => n.Contains("its 2 values in therm go to no channel", StringComparison.Ordinal));
+        Assert.Contains(notes, n => n.Contains("would be parked", StringComparison.Ordinal));
+        Assert.Contains(notes, n => n.StartsWith("only the database knows", StringComparison.Ordinal));
+        Assert.Contains("old.csv:2: note:", CloudProgram.Run(_folder, "import", Path.Combine(_folder, "old.csv"), "--format", "csv", "--dry-run").Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Archives_are_read_through_and_damaged_ones_refused()
     {
