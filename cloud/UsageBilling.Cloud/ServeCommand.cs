@@ -98,6 +98,7 @@ internal static class ServeCommand
         app.MapExports();
         app.MapTariffs();
         app.MapValidation();
+        app.MapZeroReasons();
         app.MapBilling();
         app.MapInvoices();
         app.MapLedger();

@@ -84,6 +84,23 @@ public static class DueDays
             ON CONFLICT DO NOTHING
             """, cancellationToken, channels.Select(c => c.Value).ToArray(), first, last, now, UtcDay.Of(now));
 
+    /// <summary>How many ended days of channels since a UTC day no bill stands on.</summary>
+    public static async Task<long> CountUnbilledAsync(NpgsqlConnection connection, LocalDate since, Instant now, CancellationToken cancellationToken) =>
+        (await connection.RowsAsync(
+            "SELECT count(*) FROM interval_day WHERE day >= $1 AND day < $2 AND pinned_version IS NULL", r => r.GetInt64(0), cancellationToken, since, UtcDay.Of(now))).Single();
+
+    /// <summary>The next channels in order after one, locked, and their ended days since a UTC day that no bill stands on.</summary>
+    public static async Task<(IReadOnlyList<ChannelId> Channels, IReadOnlyList<(ChannelId Channel, LocalDate Day)> Days)> ReadUnbilledAsync(
+        NpgsqlConnection connection, ChannelId after, int limit, LocalDate since, Instant now, CancellationToken cancellationToken)
+    {
+        var channels = await connection.RowsAsync(
+            "SELECT channel_id FROM channel WHERE channel_id > $1 ORDER BY channel_id LIMIT $2 FOR NO KEY UPDATE", r => new ChannelId(r.GetGuid(0)), cancellationToken, after.Value, limit);
+        var days = await connection.RowsAsync("""
+            SELECT channel_id, day FROM interval_day WHERE channel_id = ANY($1) AND day >= $2 AND day < $3 AND pinned_version IS NULL ORDER BY channel_id, day
+            """, r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, channels.Select(c => c.Value).ToArray(), since, UtcDay.Of(now));
+        return (channels, days);
+    }
+
     /// <summary>Puts days into the lists. The caller holds the channels' locks.</summary>
     internal static async Task AddAsync(NpgsqlConnection connection, IReadOnlyCollection<(ChannelId Channel, LocalDate Day)> days, Instant now, CancellationToken cancellationToken)
     {

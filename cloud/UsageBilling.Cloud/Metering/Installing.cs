@@ -99,6 +99,7 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
             $"register {wanted.Register} counts {wanted.Register.Obis.Measurand?.Quantity} {wanted.Register.Obis.Measurand?.Direction}, channel {wanted.Channel} carries another");
         var scales = await connection.RowsAsync("SELECT scale FROM register WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, wanted.Register.Id.Value);
         Registering.Check(scales.Count == 1, $"register {wanted.Register} is not registered");
+        await TimeOfUseRegisters.CheckFreeAsync(connection, wanted.Register, wanted.From, cancellationToken);
         var channels = await MeasuredLayer.LockAsync(connection, [wanted.Channel.Id], cancellationToken);
         Registering.Check(channels.TryGetValue(wanted.Channel.Id, out var channel), $"channel {wanted.Channel} is not registered");
         Registering.Check(channel!.Feed == ChannelFeed.Registers, channel.Feed.Refusal(wanted.Channel, ChannelFeed.Registers));

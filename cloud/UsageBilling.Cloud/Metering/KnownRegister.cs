@@ -46,7 +46,9 @@ internal static class RegisterCatalog
         var ids = (await connection.RowsAsync(
             "SELECT register_id FROM register WHERE register_id = ANY($1) ORDER BY register_id FOR NO KEY UPDATE", r => r.GetGuid(0), cancellationToken, wanted)).ToArray();
         await connection.RunAsync("""
-            SELECT FROM channel WHERE channel_id IN (SELECT channel_id FROM installation WHERE register_id = ANY($1))
+            SELECT FROM channel WHERE channel_id IN (
+              SELECT channel_id FROM installation WHERE register_id = ANY($1)
+              UNION ALL SELECT i.channel_id FROM time_of_use_register t JOIN installation i ON i.register_id = t.total_id WHERE t.register_id = ANY($1))
             ORDER BY channel_id FOR NO KEY UPDATE
             """, cancellationToken, ids);
         return await ReadAsync(connection, ids, cancellationToken);

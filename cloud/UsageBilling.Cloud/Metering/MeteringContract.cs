@@ -174,6 +174,14 @@ public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvid
     public Task ExchangeAsync(RegisterRemoval removal, RegisterInstallation installation, CancellationToken cancellationToken) =>
         new Installing(database, time.GetCurrentInstant()).RunAsync(removal, installation, cancellationToken);
 
+    /// <summary>Puts a time-of-use register into service: a part of a total that feeds a channel.</summary>
+    public Task InstallAsync(TimeOfUseInstallation installation, CancellationToken cancellationToken) =>
+        TimeOfUseRegisters.InstallAsync(database, installation, time.GetCurrentInstant(), cancellationToken);
+
+    /// <summary>Takes a time-of-use register out of service.</summary>
+    public Task RemoveTimeOfUseAsync(RegisterRemoval removal, CancellationToken cancellationToken) =>
+        TimeOfUseRegisters.RemoveAsync(database, removal, time.GetCurrentInstant(), cancellationToken);
+
     /// <summary>Takes a read that did not come from a gateway. False when it was known.</summary>
     public Task<bool> AddReadAsync(RegisterReadEntry entry, string actor, CancellationToken cancellationToken) =>
         new RegisterCorrections(database, time.GetCurrentInstant()).AddAsync(entry, actor, cancellationToken);

@@ -48,6 +48,7 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
 
         await _store.SaveAsync(registers, cancellationToken);
         await new Recomputation(connection, _store, registers, now).RunAsync(dirty, cancellationToken);
+        await TimeOfUseRegisters.ReadLateAsync(connection, [.. dirty.Windows().Where(w => registers[w.Register].Installations.IsEmpty)], now, cancellationToken);
         return _parked;
     }
 

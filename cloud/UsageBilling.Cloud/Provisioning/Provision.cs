@@ -4,6 +4,7 @@ using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Tariffs;
 using UsageBilling.Cloud.UsageEvents;
+using UsageBilling.Cloud.Validation;
 
 namespace UsageBilling.Cloud.Provisioning;
 
@@ -19,6 +20,8 @@ public sealed record ProvisioningResult(bool DryRun, IReadOnlyList<ProvisionedCo
 /// </summary>
 public sealed class Provision(NpgsqlDataSource database, RegisterAdministration registers, TimeProvider time)
 {
+    private readonly ZeroReasons zeroReasons = new(database, time);
+
     /// <summary>Takes a document. Saying the same twice changes nothing.</summary>
     public async Task<ProvisioningResult> RunAsync(string json, Func<string, string?>? file, string actor, bool dryRun, CancellationToken cancellationToken)
     {
@@ -40,6 +43,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             await InstallAsync(document, problems, cancellationToken);
             await RegisterVirtualAsync(document, problems, cancellationToken);
             await SaveAlternatesAsync(document, actor, problems, cancellationToken);
+            await SaveZeroReasonsAsync(document, actor, problems, cancellationToken);
         }
 
         return new(dryRun, problems.Count == 0 ? counts : [], problems);
@@ -224,6 +228,18 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         }
     }
 
+    private async Task SaveZeroReasonsAsync(ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    {
+        foreach (var reason in problems.Count == 0 ? document.ZeroReasons : [])
+        {
+            var result = await zeroReasons.SaveAsync(reason.ServicePoint, reason.Reason, reason.From, reason.To, reason.Note, actor, cancellationToken);
+            if (result.Problem is { } problem)
+            {
+                problems.Add(new(reason.Path, problem));
+            }
+        }
+    }
+
     private async Task InstallAsync(ProvisionedMeter meter, ProvisionedRegister register, string zone, CancellationToken cancellationToken)
     {
         var key = register.Key(meter);
@@ -232,8 +248,19 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         await registers.RegisterAsync(new ChannelRegistration(channel, register.Exponent, zone), cancellationToken);
         await registers.InstallAsync(
             new RegisterInstallation(channel, key, meter.InstalledAt, register.Start, register.Digits, register.Multiplier, register.MaxAdvancePerHour), cancellationToken);
+        foreach (var part in register.TimeOfUse)
+        {
+            await registers.RegisterAsync(new RegisterRegistration(part.Key(meter), part.Scale, meter.IntervalMinutes), cancellationToken);
+            await registers.InstallAsync(new TimeOfUseInstallation(part.Key(meter), key, meter.InstalledAt, part.Start, part.Digits, part.Multiplier, part.MaxAdvancePerHour), cancellationToken);
+        }
+
         if (meter.RemovedAt is { } removed)
         {
+            foreach (var part in register.TimeOfUse)
+            {
+                await registers.RemoveTimeOfUseAsync(new RegisterRemoval(part.Key(meter), removed, part.End), cancellationToken);
+            }
+
             await registers.RemoveAsync(new RegisterRemoval(key, removed, register.End), cancellationToken);
         }
     }

@@ -20,12 +20,18 @@ internal static class ProvisioningCheck
 
     private static IEnumerable<ProvisioningProblem> Registers(ProvisionedMeter meter, IReadOnlyList<ProvisionedMeter> all)
     {
-        foreach (var group in meter.Registers.GroupBy(r => r.Obis).Where(g => g.Count() > 1))
+        var registers = meter.Registers.Concat(meter.Registers.SelectMany(r => r.TimeOfUse)).ToArray();
+        foreach (var group in registers.GroupBy(r => r.Obis).Where(g => g.Count() > 1))
         {
             yield return new(group.Last().Path, $"meter {meter.Serial} has register {group.Key} twice; leave one");
         }
 
-        foreach (var register in meter.Registers)
+        foreach (var (part, total) in meter.Registers.SelectMany(r => r.TimeOfUse.Select(p => (p, r))).Where(p => p.p.Obis.Measurand != p.r.Obis.Measurand))
+        {
+            yield return new(part.Path + ".obis", $"{part.Obis} does not count what {total.Obis} does: a time-of-use register differs in its last group only, like 1-0:1.8.1 of 1-0:1.8.0");
+        }
+
+        foreach (var register in registers)
         {
             var capacity = Pow10(register.Digits);
             if (register.Start >= capacity || register.End >= capacity)

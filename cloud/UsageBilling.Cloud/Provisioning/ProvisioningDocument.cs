@@ -23,7 +23,14 @@ public sealed record ProvisionedMeter(
     IReadOnlyList<ProvisionedRegister> Registers);
 
 /// <summary>A register of a meter. Its start and end are displays; where they are absent, readings decide.</summary>
-public sealed record ProvisionedRegister(string Path, ObisCode Obis, int Scale, int Digits, Fraction Multiplier, int Exponent, long? Start, long? End, long? MaxAdvancePerHour);
+public sealed record ProvisionedRegister(string Path, ObisCode Obis, int Scale, int Digits, Fraction Multiplier, int Exponent, long? Start, long? End, long? MaxAdvancePerHour)
+{
+    /// <summary>Registers of the same meter that count parts of this one by time of use; empty for those registers themselves.</summary>
+    public IReadOnlyList<ProvisionedRegister> TimeOfUse { get; init; } = [];
+}
+
+/// <summary>A reason for zero use at a service point.</summary>
+public sealed record ProvisionedZeroReason(string Path, string ServicePoint, string Reason, Instant From, Instant? To, string Note);
 
 /// <summary>
 /// What <c>provision</c> takes: one document that says who sells what to whom, where and by which meters. Published as
@@ -52,6 +59,9 @@ public sealed record ProvisioningDocument
     /// <summary>Channels that stand for others.</summary>
     public required IReadOnlyList<ProvisionedAlternate> Alternates { get; init; }
 
+    /// <summary>Why nothing need flow somewhere.</summary>
+    public required IReadOnlyList<ProvisionedZeroReason> ZeroReasons { get; init; }
+
     /// <summary>Contracts.</summary>
     public required IReadOnlyList<ContractRecord> Contracts { get; init; }
 
@@ -79,7 +89,7 @@ public sealed record ProvisioningDocument
         {
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, virtualChannels, divisions, alternates, contracts, usageDefinitions"));
+                problems.Add(new("$", "must be an object with suppliers, tariffs, accounts, servicePoints, meters, virtualChannels, divisions, alternates, zeroReasons, contracts, usageDefinitions"));
                 return null;
             }
 
@@ -100,6 +110,7 @@ public sealed record ProvisioningDocument
             Meters = root.List("meters", Meter),
             VirtualChannels = VirtualChannelReader.Read(root),
             Alternates = VirtualChannelReader.ReadAlternates(root),
+            ZeroReasons = root.List("zeroReasons", ZeroReason),
             Contracts = root.List("contracts", Contract),
             Usage = root.List("usageDefinitions", UsageDefinitionDocument.Read),
         };
@@ -218,7 +229,17 @@ public sealed record ProvisioningDocument
         return meter;
     }
 
+    private static ProvisionedZeroReason ZeroReason(JsonObjectReader item) => new(
+        item.Path, item.Id("servicePoint"), item.OneOf("reason", [.. Validation.ZeroReasons.Kinds]), item.Instant("from"), item.OptionalInstant("to"), item.Text("note"));
+
     private static ProvisionedRegister Register(JsonObjectReader item)
+    {
+        var total = Register(item, null);
+        return total with { TimeOfUse = item.List("timeOfUse", part => Register(part, total)) };
+    }
+
+    /// <summary>A register, or a part of one, which is like it where it does not say otherwise.</summary>
+    private static ProvisionedRegister Register(JsonObjectReader item, ProvisionedRegister? total)
     {
         var obis = item.Matching("obis", "an OBIS code like 1-0:1.8.0", s => ObisCode.TryParse(s, out var code) && code.Measurand is not null);
         _ = ObisCode.TryParse(obis, out var code); // default when refused above
@@ -226,20 +247,20 @@ public sealed record ProvisioningDocument
         return new ProvisionedRegister(
             item.Path,
             code,
-            item.Integer("scale", -9, 9),
-            item.Integer("digits", 1, 18),
-            Multiplier(item),
-            item.OptionalInteger("exponent", -9, 9) ?? (volume ? -3 : 0),
+            total is null ? item.Integer("scale", -9, 9) : item.OptionalInteger("scale", -9, 9) ?? total.Scale,
+            total is null ? item.Integer("digits", 1, 18) : item.OptionalInteger("digits", 1, 18) ?? total.Digits,
+            Multiplier(item, total?.Multiplier ?? Fraction.One),
+            total?.Exponent ?? item.OptionalInteger("exponent", -9, 9) ?? (volume ? -3 : 0),
             item.OptionalLong("start", 0, long.MaxValue),
             item.OptionalLong("end", 0, long.MaxValue),
-            item.OptionalLong("maxAdvancePerHour", 1, long.MaxValue));
+            item.OptionalLong("maxAdvancePerHour", 1, long.MaxValue) ?? total?.MaxAdvancePerHour);
     }
 
-    private static Fraction Multiplier(JsonObjectReader item)
+    private static Fraction Multiplier(JsonObjectReader item, Fraction otherwise)
     {
         if (item.OptionalText("multiplier") is not { } text)
         {
-            return Fraction.One;
+            return otherwise;
         }
 
         var parts = text.Split('/');

@@ -22,6 +22,8 @@ internal sealed class ChannelWindow
     private readonly Instant _now;
     private IReadOnlyList<RegisterHistory> _histories = [];
     private IReadOnlyList<RegisterDay> _blocks = [];
+    private IReadOnlyList<TimeOfUsePart> _timeOfUse = [];
+    private IReadOnlyList<ZeroReason> _reasons = [];
     private List<(Interval Span, DeviceFact Fact)> _facts = [];
     private IReadOnlyList<DeliveredDispute> _disputes = [];
 
@@ -69,9 +71,12 @@ internal sealed class ChannelWindow
 
         var window = new ChannelWindow(connection, id, terms, @class, rules, first, last, days, now);
         window.Life = await LifeAsync(connection, id, terms, days, cancellationToken);
+        window._reasons = await ZeroReasons.ReadAsync(
+            connection, terms.Key.Point, UtcDay.StartOf(days.Keys.Append(first).Min().PlusDays(-1)), UtcDay.StartOf(days.Keys.Append(last).Max().PlusDays(2)), cancellationToken);
         if (terms.Feed == ChannelFeed.Registers)
         {
             (window._histories, window._blocks) = await ValidationEvidence.ReadRegistersAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), now, cancellationToken);
+            window._timeOfUse = await TimeOfUseRegisters.ReadAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
         }
         else if (terms.Feed == ChannelFeed.Deliveries)
         {
@@ -91,7 +96,7 @@ internal sealed class ChannelWindow
         {
             if (Cut(date) is { } profile)
             {
-                history[date] = new ChannelDay(Id, date, profile, DayEvidence.None, history).Summarise();
+                history[date] = new ChannelDay(Id, date, profile, ZeroReasons.Explain(DayEvidence.None, _reasons, profile), history).Summarise();
             }
         }
 
@@ -131,14 +136,19 @@ internal sealed class ChannelWindow
         return new EstimationWindow(profile, Zone) { Holidays = Rules.Holidays, Doubtful = doubtful };
     }
 
-    /// <summary>The same with what else may stand for a gap: days that nobody should copy, check meters and alternate channels.</summary>
+    /// <summary>The same with what else may stand for a gap: days that nobody should copy, times without supply, check meters and alternate channels.</summary>
     public async Task<EstimationWindow?> ForEstimationAsync(IReadOnlySet<LocalDate> doubtful, CancellationToken cancellationToken) =>
         ForEstimation(doubtful) is not { } window ? null : new EstimationWindow(window.Profile, Zone)
         {
             Holidays = window.Holidays,
-            Doubtful = window.Doubtful,
+            Doubtful = doubtful.Concat(_reasons.SelectMany(DaysOf)).ToHashSet(),
+            NoSupply = [.. _reasons.Where(r => r.NothingFlows).Select(r => new Interval(r.From, r.To ?? Instant.MaxValue))],
             Alternates = await AlternateProfiles.ReadAsync(_connection, Id, window.Profile, Zone, cancellationToken),
         };
+
+    /// <summary>The local days that a reason for zero use touches.</summary>
+    private IEnumerable<LocalDate> DaysOf(ZeroReason reason) =>
+        LocalDates().Where(d => LocalDay.Of(d, Zone) is var span && reason.From < span.End && !(reason.To <= span.Start));
 
     /// <summary>Instants at which a register of the channel was read.</summary>
     public HashSet<Instant> ReadAt() => [.. _histories.SelectMany(h => Enumerable.Range(0, h.Count).Select(i => h[i].At))];
@@ -174,7 +184,8 @@ internal sealed class ChannelWindow
 
     private async Task<DayEvidence> EvidenceAsync(Interval span, LoadProfile profile, List<(ChannelId Channel, Measurand Measurand, int Exponent)> siblings, CancellationToken cancellationToken)
     {
-        var evidence = RegisterEvidence.Of(span, profile.IntervalMinutes, _histories, _blocks.Where(b => b.Start + Duration.FromDays(1) > span.Start && b.Start < span.End));
+        var evidence = RegisterEvidence.Of(span, profile.IntervalMinutes, _histories, _blocks.Where(b => b.Start + Duration.FromDays(1) > span.Start && b.Start < span.End), _timeOfUse);
+        evidence = ZeroReasons.Explain(evidence, _reasons, profile);
         return evidence with
         {
             Facts = [.. evidence.Facts, .. _facts.Where(f => f.Span.Start < span.End && f.Span.End > span.Start).Select(f => f.Fact)],

@@ -48,6 +48,11 @@ internal static class RuleSetCommand
         if (load.Problems.Count == 0)
         {
             Console.WriteLine($"{load.Version} {(load.Loaded ? "is in force" : "was loaded before")}");
+            if (load.Again is { } again)
+            {
+                Console.WriteLine(FormattableString.Invariant(
+                    $"validated again: {again.Days} channel-days since {again.Since:uuuu-MM-dd} that no bill stands on, and the days of {again.OpenFindings} open findings"));
+            }
         }
     }
 }

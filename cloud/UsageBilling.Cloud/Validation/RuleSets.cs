@@ -8,13 +8,14 @@ using UsageBilling.Metering.Validation;
 namespace UsageBilling.Cloud.Validation;
 
 /// <summary>A document of limits as loaded.</summary>
-public sealed record LoadedRuleSet(string Version, string LoadedBy, Instant LoadedAt, bool InForce);
+public sealed record LoadedRuleSet(string Version, string LoadedBy, Instant LoadedAt, bool InForce, RevalidationState? Again);
 
 /// <summary>What became of a document.</summary>
 /// <param name="Version">Its version; null where it has problems.</param>
 /// <param name="Loaded">False: it was loaded before, the same.</param>
 /// <param name="Problems">What is wrong, with places.</param>
-public sealed record RuleSetLoad(string? Version, bool Loaded, IReadOnlyList<RuleSetProblem> Problems);
+/// <param name="Again">What is validated again by it; null where it was not loaded now.</param>
+public sealed record RuleSetLoad(string? Version, bool Loaded, IReadOnlyList<RuleSetProblem> Problems, RevalidationPlan? Again = null);
 
 /// <summary>The limits in force: the document loaded last, or the one that comes with the program.</summary>
 internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
@@ -41,7 +42,7 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
         return set;
     }
 
-    /// <summary>Loads a document, which is in force from now on. Nothing is stored where it has problems. Days already validated are not due again by it.</summary>
+    /// <summary>Loads a document, which is in force from now on. Nothing is stored where it has problems. What it is put to again: see <see cref="Revalidation"/>.</summary>
     public async Task<RuleSetLoad> LoadAsync(string json, string actor, CancellationToken cancellationToken)
     {
         var read = RuleSetDocument.Parse(json);
@@ -66,14 +67,16 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
             return new RuleSetLoad(null, false, [new RuleSetProblem("/version", $"{set.Version} was loaded with other content; findings name it, so give the new one another version")]);
         }
 
+        RevalidationPlan? again = null;
         if (added)
         {
+            again = await Revalidation.PlanAsync(connection, set.Version, now, cancellationToken);
             await AuditLog.WriteAsync(
                 connection, now, [new AuditEntry(actor, "load-rule-set", $"rule-set/{set.Version}", new { version = before }, JsonSerializer.Deserialize<JsonElement>(json), null)], cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
-        return new RuleSetLoad(set.Version, added, []);
+        return new RuleSetLoad(set.Version, added, [], again);
     }
 
     /// <summary>Every document, the one in force first.</summary>
@@ -81,9 +84,14 @@ internal sealed class RuleSets(NpgsqlDataSource database, TimeProvider time)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         var loaded = await connection.RowsAsync(
-            "SELECT version, loaded_by, loaded_at, loaded_at = max(loaded_at) OVER () FROM rule_set ORDER BY loaded_at DESC, version DESC",
-            r => new LoadedRuleSet(r.GetString(0), r.GetString(1), r.GetFieldValue<Instant>(2), r.GetBoolean(3)), cancellationToken);
-        return [.. loaded, new LoadedRuleSet(RuleSet.Default.Version, "program", NodaConstants.UnixEpoch, loaded.Count == 0)];
+            """
+            SELECT s.version, s.loaded_by, s.loaded_at, s.loaded_at = max(s.loaded_at) OVER (), v.since, v.days_planned, v.days_done, v.finished_at
+            FROM rule_set s LEFT JOIN revalidation v ON v.rule_set = s.version ORDER BY s.loaded_at DESC, s.version DESC
+            """,
+            r => new LoadedRuleSet(
+                r.GetString(0), r.GetString(1), r.GetFieldValue<Instant>(2), r.GetBoolean(3),
+                r.IsDBNull(4) ? null : new RevalidationState(r.GetFieldValue<LocalDate>(4), r.GetInt64(5), r.GetInt64(6), r.IsDBNull(7) ? null : r.GetFieldValue<Instant>(7))), cancellationToken);
+        return [.. loaded, new LoadedRuleSet(RuleSet.Default.Version, "program", NodaConstants.UnixEpoch, loaded.Count == 0, null)];
     }
 
     /// <summary>The document of a version, or null.</summary>

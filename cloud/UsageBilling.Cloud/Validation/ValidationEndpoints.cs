@@ -18,7 +18,7 @@ namespace UsageBilling.Cloud.Validation;
 /// <param name="Action">accept, estimate, edit or replay.</param>
 /// <param name="Findings">Which; an edit names one.</param>
 /// <param name="Reason">Why; kept with the decision.</param>
-/// <param name="Method">For estimate: check-meter, alternate-channel, linear, average-like-days or like-day-table; null: the first that can.</param>
+/// <param name="Method">For estimate: check-meter, alternate-channel, zero, linear, average-like-days or like-day-table; null: the first that can.</param>
 /// <param name="Edit">For edit: the quantities.</param>
 internal sealed record FindingActionRequest(string Action, IReadOnlyList<FindingKey> Findings, string Reason, string? Method = null, IntervalEdit? Edit = null);
 
@@ -47,6 +47,7 @@ internal static class ValidationEndpoints
         builder.Services.AddSingleton<FindingDecisions>();
         builder.Services.AddSingleton<FindingActions>();
         builder.Services.AddSingleton<GatewayReplays>();
+        builder.Services.AddSingleton(s => new ZeroReasons(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<TimeProvider>()));
         if (work)
         {
             builder.Services.AddHostedService<ValidationWorker>();
@@ -62,14 +63,14 @@ internal static class ValidationEndpoints
             .WithSummary("Open findings by rule, with the oldest and what is at stake.");
         read.MapGet("/validation/channels/{channel:guid}/days/{day}/history", HistoryAsync).WithSummary("Who changed what on a local day, when and why.").ProducesProblem(404);
         read.MapGet("/validation/rule-sets", async (RuleSets sets, CancellationToken cancellation) => TypedResults.Ok(new Page<LoadedRuleSet>(await sets.ListAsync(cancellation), null)))
-            .WithSummary("Documents of limits, the latest first.");
+            .WithSummary("Documents of limits, the latest first, with how far days are validated again by them.");
         read.MapGet("/validation/rule-sets/{ruleSet}", DocumentAsync).WithSummary("A document of limits as it was loaded.").ProducesProblem(404);
 
         var write = app.MapWriteApi("Validation");
         write.MapPost("/validation/actions", ActAsync).WithSummary("Accepts, estimates, edits, or asks the gateway to replay: one finding or many, each with its own outcome.").ProducesProblem(404).ProducesProblem(412);
         write.MapPost("/validation/channels/{channel:guid}/days/{day}/edits", EditAsync).WithSummary("Sets quantities by hand; they stand until taken back.");
         write.MapPost("/validation/channels/{channel:guid}/overrides/{id:guid}/withdraw", WithdrawAsync).WithSummary("Takes an estimate or edit back: what was measured shows again.").ProducesProblem(404);
-        write.MapPost("/validation/rule-sets", LoadAsync).WithSummary("Loads a document of limits, which is in force from now on.");
+        write.MapPost("/validation/rule-sets", LoadAsync).WithSummary("Loads a document of limits, which is in force from now on; days that no bill stands on yet, two months back, and those of open findings are validated again.");
     }
 
     private static async Task<Results<Ok<Page<FindingRow>>, ProblemHttpResult>> ListAsync(

@@ -15,7 +15,7 @@ public readonly record struct ValidationProgress(int Channels, int Days, int Est
 }
 
 /// <summary>
-/// What is to be validated: days whose intervals changed, and days that ended without anybody sending anything. A local day is ripe some hours after its end, so that
+/// What is to be validated: days whose intervals changed, days that new limits are put to, and days that ended without anybody sending anything. A local day is ripe some hours after its end, so that
 /// what is merely late is not estimated first.
 /// </summary>
 internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets, TimeProvider time) : IDisposable
@@ -50,24 +50,48 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
         var due = await DueDays.TakeAsync(connection, DueDays.Validate, limit, cancellationToken);
         if (due.Count == 0)
         {
-            return null;
+            return await TakeAgainAsync(connection, transaction, cancellationToken);
         }
 
         var now = time.GetCurrentInstant();
-        var terms = await MeasuredLayer.ReadTermsAsync(connection, due.Select(d => d.Channel), cancellationToken);
+        var days = due.GroupBy(d => d.Channel).Select(c => (c.Key, c.Select(d => d.Day).ToList(), new List<LocalDate>()));
+        var done = await ValidateAsync(connection, days, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return done;
+    }
+
+    /// <summary>Days to which newly loaded limits are put: when nothing else is due.</summary>
+    private async Task<ValidationProgress?> TakeAgainAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken cancellationToken)
+    {
+        var now = time.GetCurrentInstant();
+        if (await Revalidation.TakeAsync(connection, now, cancellationToken) is not { } days)
+        {
+            return null;
+        }
+
+        var done = await ValidateAsync(connection, days, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return done;
+    }
+
+    /// <summary>Validates the local days that lie in UTC days, and some by themselves, of channels that are locked.</summary>
+    private async Task<ValidationProgress> ValidateAsync(
+        NpgsqlConnection connection, IEnumerable<(ChannelId Channel, List<LocalDate> Utc, List<LocalDate> Local)> channels, Instant now, CancellationToken cancellationToken)
+    {
+        var all = channels.ToList();
+        var terms = await MeasuredLayer.ReadTermsAsync(connection, all.Select(c => c.Channel), cancellationToken);
         var validation = new DayValidation(connection, await ruleSets.CurrentAsync(connection, cancellationToken), now);
         var done = default(ValidationProgress);
-        foreach (var channel in due.GroupBy(d => d.Channel))
+        foreach (var (channel, utc, local) in all)
         {
-            var zone = DateTimeZoneProviders.Tzdb[terms[channel.Key].Zone];
-            foreach (var (first, last) in Runs(channel.SelectMany(d => LocalDaysOf(d.Day, zone)).Where(d => IsRipe(d, zone, now))))
+            var zone = DateTimeZoneProviders.Tzdb[terms[channel].Zone];
+            foreach (var (first, last) in Runs(utc.SelectMany(d => LocalDaysOf(d, zone)).Concat(local).Where(d => IsRipe(d, zone, now))))
             {
-                var (days, estimates) = await validation.RunAsync(channel.Key, terms[channel.Key], first, last, cancellationToken);
+                var (days, estimates) = await validation.RunAsync(channel, terms[channel], first, last, cancellationToken);
                 done += new ValidationProgress(1, days, estimates);
             }
         }
 
-        await transaction.CommitAsync(cancellationToken);
         return done;
     }
 

@@ -9,6 +9,9 @@ public enum EstimationMethod
     /// <summary>Another channel that carries the same.</summary>
     AlternateChannel,
 
+    /// <summary>Nothing: there was no supply.</summary>
+    Zero,
+
     /// <summary>A line between the intervals on both sides; flat with one good side.</summary>
     Linear,
 
@@ -27,6 +30,7 @@ public static class EstimationMethods
     {
         EstimationMethod.CheckMeter => "check-meter",
         EstimationMethod.AlternateChannel => "alternate-channel",
+        EstimationMethod.Zero => "zero",
         EstimationMethod.Linear => "linear",
         EstimationMethod.AverageLikeDays => "average-like-days",
         EstimationMethod.LikeDayTable => "like-day-table",

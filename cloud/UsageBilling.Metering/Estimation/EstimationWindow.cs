@@ -31,11 +31,17 @@ public sealed class EstimationWindow
     /// <summary>Days that nobody should copy: outage, a failed rule.</summary>
     public IReadOnlySet<LocalDate> Doubtful { get; init; } = ImmutableHashSet<LocalDate>.Empty;
 
+    /// <summary>When there was no supply: outage, disconnection.</summary>
+    public ImmutableArray<Interval> NoSupply { get; init; } = [];
+
     /// <summary>Channels that carry the same, in the order in which they are asked: check meters first.</summary>
     public ImmutableArray<Alternate> Alternates { get; init; } = [];
 
     /// <summary>Whether an interval is measured or set by a person.</summary>
     public bool IsValid(int index) => index >= 0 && index < Profile.Length && IsValid(Profile, index);
+
+    /// <summary>There was no supply in any of these intervals.</summary>
+    public bool IsWithoutSupply(int first, int count) => NoSupply.Any(n => n.Start <= At(first) && At(first + count) <= n.End);
 
     /// <summary>The local day of an interval.</summary>
     public LocalDate DayOf(int index) => At(index).InZone(Zone).Date;

@@ -25,7 +25,7 @@ public sealed record EstimationLimits
 }
 
 /// <summary>
-/// Fills gaps, by the first method that can: check meter or alternate channel, a line, the average of the three nearest like days, the two-week table. Only the
+/// Fills gaps, by the first method that can: check meter or alternate channel, zero where there was no supply, a line, the average of the three nearest like days, the two-week table. Only the
 /// estimated intervals are scaled, never below zero, and whole units are shared out by largest remainder: Σ estimate = register advance.
 /// </summary>
 public static class Estimator
@@ -34,7 +34,7 @@ public static class Estimator
     public static Estimate? Fill(Gap gap, EstimationWindow window, EstimationLimits limits) =>
         gap.Advance < 0 || gap.Known.Any(k => k < 0)
             ? null
-            : FromAlternate(gap, window, null) ?? Line(gap, window, limits) ?? Days(gap, window, EstimationMethod.AverageLikeDays, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks))
+            : FromAlternate(gap, window, null) ?? (window.IsWithoutSupply(gap.First, gap.Count) ? Nothing(gap) : null) ?? Line(gap, window, limits) ?? Days(gap, window, EstimationMethod.AverageLikeDays, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks))
                 ?? Days(gap, window, EstimationMethod.LikeDayTable, day => LikeDays.Table(window, day));
 
     /// <summary>By one method that a person chose; null where it has not what it needs.</summary>
@@ -42,6 +42,7 @@ public static class Estimator
         gap.Advance < 0 || gap.Known.Any(k => k < 0) ? null : method switch
         {
             EstimationMethod.CheckMeter or EstimationMethod.AlternateChannel => FromAlternate(gap, window, method),
+            EstimationMethod.Zero => Nothing(gap),
             EstimationMethod.Linear => Line(gap, window, limits with { LinearMinutes = int.MaxValue }),
             EstimationMethod.AverageLikeDays => Days(gap, window, method, day => LikeDays.Nearest(window, day, limits.LikeDayWeeks)),
             EstimationMethod.LikeDayTable => Days(gap, window, method, day => LikeDays.Table(window, day)),
@@ -65,6 +66,10 @@ public static class Estimator
 
         return null;
     }
+
+    /// <summary>Without supply nothing flows, unless a register or a reading says otherwise.</summary>
+    private static Estimate? Nothing(Gap gap) =>
+        gap.Advance is > 0 || gap.Known.Any(k => k > 0) ? null : new Estimate(gap, EstimationMethod.Zero, [.. new long[gap.Count]], []);
 
     private static long TenTo(int power)
     {

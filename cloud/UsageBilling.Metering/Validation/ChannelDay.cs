@@ -157,7 +157,11 @@ public sealed record DayEvidence
 /// <param name="Quantity">In channel units.</param>
 /// <param name="UnitsPerCount">Channel units of one count: the register's last digit times the multiplier.</param>
 /// <param name="Parts">Advances of its time-of-use registers, in channel units; empty where it has none.</param>
-public sealed record RegisterAdvance(long Quantity, Fraction UnitsPerCount, ImmutableArray<long> Parts);
+public sealed record RegisterAdvance(long Quantity, Fraction UnitsPerCount, ImmutableArray<long> Parts)
+{
+    /// <summary>Channel units of one count of the coarsest register among the total and its parts.</summary>
+    public Fraction UnitsPerPartCount { get; init; } = UnitsPerCount;
+}
 
 /// <summary>A display that went down.</summary>
 /// <param name="Slot">Slot in which it was seen.</param>

@@ -13,7 +13,9 @@ public static class RegisterEvidence
     /// <param name="intervalMinutes">The channel's interval.</param>
     /// <param name="histories">Installations that touch the day, each with the point before the day and the one after it.</param>
     /// <param name="blocks">The registers' UTC days that touch the local day, for conflicts.</param>
-    public static DayEvidence Of(Interval day, int intervalMinutes, IReadOnlyList<RegisterHistory> histories, IEnumerable<RegisterDay> blocks)
+    /// <param name="timeOfUse">The time-of-use registers of the same meters; null: there are none.</param>
+    public static DayEvidence Of(
+        Interval day, int intervalMinutes, IReadOnlyList<RegisterHistory> histories, IEnumerable<RegisterDay> blocks, IReadOnlyList<TimeOfUsePart>? timeOfUse = null)
     {
         var drops = ImmutableArray.CreateBuilder<RegisterDrop>();
         var (pulses, faults, uncertain) = (new SortedSet<int>(), new SortedSet<int>(), new SortedSet<int>());
@@ -40,7 +42,7 @@ public static class RegisterEvidence
         return new DayEvidence
         {
             Facts = [.. IntervalLengths(day, read)],
-            Advance = AdvanceOf(day, histories),
+            Advance = AdvanceOf(day, histories) is { } advance ? TimeOfUsePart.AddTo(advance, day, histories, timeOfUse ?? []) : null,
             Drops = drops.ToImmutable(),
             PulseOverflows = [.. pulses],
             TestMode = [.. faults],
@@ -81,7 +83,7 @@ public static class RegisterEvidence
         return start && end ? new RegisterAdvance(sum, units, []) : null;
     }
 
-    private static bool IsMore(Fraction a, Fraction b) => (Int128)a.Numerator * b.Denominator > (Int128)b.Numerator * a.Denominator;
+    internal static bool IsMore(Fraction a, Fraction b) => (Int128)a.Numerator * b.Denominator > (Int128)b.Numerator * a.Denominator;
 
     /// <summary>A register of which only every second, third … boundary is ever read is sampled more slowly than registered.</summary>
     private static IEnumerable<DeviceFact> IntervalLengths(Interval day, RegisterDay[] blocks)

@@ -1,3 +1,5 @@
+using UsageBilling.Metering.Registers;
+
 namespace UsageBilling.Metering.Validation;
 
 /// <summary>
@@ -14,7 +16,8 @@ public static class SumCheck
             return null;
         }
 
-        var allowed = Math.Max((decimal)counts * advance.UnitsPerCount.Numerator / advance.UnitsPerCount.Denominator, limits.SumCheckShare * Math.Abs(advance.Quantity));
+        decimal Allowed(Fraction units) => Math.Max((decimal)counts * units.Numerator / units.Denominator, limits.SumCheckShare * Math.Abs(advance.Quantity));
+        var allowed = Allowed(advance.UnitsPerCount);
         if (Math.Abs((decimal)summary.Sum - advance.Quantity) > allowed)
         {
             return day.Found(RuleNames.SumCheck, [], [new("intervals", summary.Sum), new("register", advance.Quantity)], allowed, Verdict.Fail,
@@ -22,9 +25,10 @@ public static class SumCheck
         }
 
         var parts = advance.Parts.Aggregate(0L, (sum, part) => checked(sum + part));
-        return advance.Parts.IsEmpty || Math.Abs((decimal)parts - advance.Quantity) <= allowed * advance.Parts.Length
+        var allowedOfParts = Allowed(advance.UnitsPerPartCount) * advance.Parts.Length;
+        return advance.Parts.IsEmpty || Math.Abs((decimal)parts - advance.Quantity) <= allowedOfParts
             ? null
-            : day.Found(RuleNames.SumCheck, [], [new("time-of-use", parts), new("register", advance.Quantity)], allowed * advance.Parts.Length, Verdict.Fail,
+            : day.Found(RuleNames.SumCheck, [], [new("time-of-use", parts), new("register", advance.Quantity)], allowedOfParts, Verdict.Fail,
                 $"the time-of-use registers advanced by {day.Amount(parts)} together and the total by {day.Amount(advance.Quantity)}");
     }
 

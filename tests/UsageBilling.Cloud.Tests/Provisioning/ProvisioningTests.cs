@@ -77,6 +77,35 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
     }
 
     [Fact]
+    public async Task Time_of_use_registers_come_with_their_total_and_reasons_for_zero_use_with_the_point()
+    {
+        await using var scene = await Scene.CreateAsync(1, _ => Task.CompletedTask);
+        var document = scene.Site.Document();
+        var register = document["meters"]![0]!["registers"]![0]!;
+        register["timeOfUse"] = JsonNode.Parse("""[{"obis": "1-0:1.8.1"}, {"obis": "1-0:1.8.2", "digits": 6, "start": 7}]""");
+        document["zeroReasons"] = JsonNode.Parse("""[{"servicePoint": "P0001", "reason": "seasonal-supply", "from": "2026-11-01T00:00:00Z", "note": "a holiday home"}]""");
+        await scene.Site.ProvisionAsync(document);
+        await scene.Site.ProvisionAsync(document);
+        document["zeroReasons"]![0]!["to"] = "2027-04-01T00:00:00Z";
+        document["meters"]![0]!["removedAt"] = "2026-12-01T00:00:00Z";
+        register["timeOfUse"]![1]!["end"] = 9_000;
+        await scene.Site.ProvisionAsync(document);
+        Assert.Equal("1-0:1.8.1 9 , 1-0:1.8.2 6 9000", await scene.Site.ScalarAsync<string>("""
+            SELECT string_agg(concat(r.obis, ' ', t.digits, ' ', t.end_register), ', ' ORDER BY r.obis) FROM time_of_use_register t JOIN register r ON r.register_id = t.register_id WHERE t.to_at = '2026-12-01Z'
+            """));
+        Assert.Equal("seasonal-supply 2027-04-01", await scene.Site.ScalarAsync<string>("SELECT reason || ' ' || (to_at AT TIME ZONE 'UTC')::date FROM zero_reason"));
+        Assert.Equal(1L, await scene.Site.ScalarAsync<long>("SELECT count(*) FROM installation"));
+
+        register["timeOfUse"] = JsonNode.Parse("""[{"obis": "1-0:2.8.1"}, {"obis": "1-0:1.8.0"}, {"obis": "1-0:1.8.3", "start": 10000000000}]""");
+        document["zeroReasons"]![0]!["reason"] = "holiday";
+        Assert.Equal(["$.zeroReasons[0].reason"], (await ProblemsAsync(scene.Site, document)).Select(p => p.Path));
+        document["zeroReasons"]![0]!["reason"] = "outage";
+        Assert.Equal(
+            ["$.meters[0].registers[0].timeOfUse[0].obis", "$.meters[0].registers[0].timeOfUse[1]", "$.meters[0].registers[0].timeOfUse[2]"],
+            (await ProblemsAsync(scene.Site, document)).Select(p => p.Path).Order());
+    }
+
+    [Fact]
     public async Task Alternates_come_with_the_document_and_end_by_saying_so()
     {
         await using var scene = await Scene.CreateAsync(3, _ => Task.CompletedTask);

@@ -137,6 +137,53 @@ public sealed class ValidationApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_reason_for_zero_use_is_added_listed_and_ended_over_http()
+    {
+        var outage = new { point = "P0001", reason = "outage", from = "2026-10-14T08:00:00Z", note = "cable cut" };
+        using var added = await client.PostAsJsonAsync("/api/v1/validation/zero-reasons", outage);
+        Assert.True((int)(await added.Content.ReadFromJsonAsync<JsonObject>())!["daysAgain"]! > 10);
+        using var ended = await client.PostAsJsonAsync("/api/v1/validation/zero-reasons", new { outage.point, outage.reason, outage.from, to = "2026-10-14T11:00:00Z", note = "mended" });
+        Assert.True((bool)(await ended.Content.ReadFromJsonAsync<JsonObject>())!["changed"]!);
+        var kept = Assert.Single((await client.GetFromJsonAsync<JsonObject>("/api/v1/validation/zero-reasons?point=P0001&at=2026-10-14T09:00:00Z"))!["items"]!.AsArray())!;
+        Assert.Equal(("outage", "2026-10-14T11:00:00Z", "cable cut", "token:test"), ((string)kept["reason"]!, (string)kept["to"]!, (string)kept["note"]!, (string)kept["addedBy"]!));
+        using var wrong = await client.PostAsJsonAsync("/api/v1/validation/zero-reasons", new { outage.point, reason = "holiday", outage.from, note = "?" });
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        using var nowhere = await client.PostAsJsonAsync("/api/v1/validation/zero-reasons", new { point = "nowhere", outage.reason, outage.from, note = "?" });
+        Assert.Contains("there is no service point nowhere", await nowhere.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_worklist_is_narrowed_by_rule_site_age_and_money_at_stake_each_by_itself_and_together()
+    {
+        // Found one, ten and thirty days ago, and worth more the older.
+        var days = new[] { 1, 10, 30 };
+        for (var i = 0; i < 3; i++)
+        {
+            await using var command = database.Source.CreateCommand("UPDATE finding SET found_at = $1, at_stake = $2 WHERE point = $3 AND rule = 'sum-check'");
+            foreach (var value in new object[] { Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()) - Duration.FromDays(days[i]), 10m * (i + 1), $"P000{i + 1}" })
+            {
+                command.Parameters.Add(new() { Value = value });
+            }
+
+            Assert.Equal(1, await command.ExecuteNonQueryAsync());
+        }
+
+        Assert.Equal(["P0003", "P0002", "P0001"], await PointsAsync("rule=sum-check"));
+        Assert.Equal(["P0002"], await PointsAsync("rule=sum-check&point=P0002"));
+        Assert.Equal(["P0003", "P0002"], await PointsAsync("rule=sum-check&olderThanDays=5"));
+        Assert.Equal(["P0003"], await PointsAsync("rule=sum-check&olderThanDays=30"));
+        Assert.Empty(await PointsAsync("rule=sum-check&olderThanDays=31"));
+        Assert.Equal(["P0003", "P0002"], await PointsAsync("rule=sum-check&atLeast=20"));
+        Assert.Equal(["P0003"], await PointsAsync("rule=sum-check&atLeast=20.01"));
+        Assert.Equal(["P0002"], await PointsAsync("rule=sum-check&olderThanDays=5&atLeast=15&point=P0002"));
+        Assert.Empty(await PointsAsync("rule=sum-check&olderThanDays=20&point=P0002"));
+        Assert.Empty(await PointsAsync("rule=clock"));
+
+        async Task<string[]> PointsAsync(string query) =>
+            [.. (await client.GetFromJsonAsync<JsonObject>($"/api/v1/validation/findings?{query}"))!["items"]!.AsArray().Select(i => (string)i!["point"]!)];
+    }
+
+    [Fact]
     public async Task A_document_of_limits_is_loaded_once_and_its_mistakes_are_named()
     {
         using var wrong = await client.PostAsJsonAsync("/api/v1/validation/rule-sets", new { version = "2", classes = new[] { new { name = "all", thresholds = new { spike = 1 } } } });

@@ -64,6 +64,20 @@ public class EstimatorTests
     }
 
     [Fact]
+    public void Without_supply_nothing_flows_unless_the_register_says_otherwise()
+    {
+        var window = Hours([75, -1, -1, -1, 100], 30);
+        Instant At(int slot) => window.Profile.Start + Duration.FromMinutes(30L * slot);
+        EstimationWindow Off(int from, int to) => new(window.Profile, window.Zone) { NoSupply = [new Interval(At(from), At(to))] };
+        var estimate = Estimator.Fill(new Gap(1, 3, null, [0, 0, 0]), Off(1, 4), Limits)!;
+        Assert.Equal((EstimationMethod.Zero, 0L), (estimate.Method, estimate.Quantities.Sum()));
+        Assert.Equal(EstimationMethod.Zero, Estimator.Fill(new Gap(1, 3, 0, [0, 0, 0]), Off(0, 5), Limits)!.Method);
+        Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, 9, [0, 0, 0]), Off(0, 5), Limits)!.Method);
+        Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, null, [0, 2, 0]), Off(0, 5), Limits)!.Method);
+        Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, null, [0, 0, 0]), Off(2, 5), Limits)!.Method);
+    }
+
+    [Fact]
     public void An_alternate_of_another_exponent_is_scaled_exactly_and_its_sum_rounded_once()
     {
         var window = Hours([75, -1, -1, -1, 100], 30);
@@ -185,8 +199,8 @@ public class EstimatorTests
     [Fact]
     public void Methods_have_numbers_for_NEM12_and_ESPI()
     {
-        Assert.Equal([11, 18, 17, 15, 14], Enum.GetValues<EstimationMethod>().Select(m => EstimationMethods.NemNumberOf(EstimationMethods.NameOf(m))));
-        Assert.Equal([11, 11, 9, 8, 8], Enum.GetValues<EstimationMethod>().Select(m => EstimationMethods.EspiQualityOf(EstimationMethods.NameOf(m))));
+        Assert.Equal([11, 18, 19, 17, 15, 14], Enum.GetValues<EstimationMethod>().Select(m => EstimationMethods.NemNumberOf(EstimationMethods.NameOf(m))));
+        Assert.Equal([11, 11, 11, 9, 8, 8], Enum.GetValues<EstimationMethod>().Select(m => EstimationMethods.EspiQualityOf(EstimationMethods.NameOf(m))));
     }
 
     /// <summary>A few intervals; −1 is missing.</summary>

@@ -1,0 +1,124 @@
+using NodaTime;
+using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Metering;
+using UsageBilling.Cloud.Tests.Metering;
+using UsageBilling.Cloud.Validation;
+using UsageBilling.Metering.Estimation;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Metering.Validation;
+using UsageBilling.Protocols;
+using static UsageBilling.Cloud.Tests.Validation.ValidatedSite;
+
+namespace UsageBilling.Cloud.Tests.Validation;
+
+/// <summary>Why nothing need flow, said by people: what it explains, and what is not copied any more.</summary>
+public class ZeroReasonTests(MigratedDatabase database) : IClassFixture<MigratedDatabase>
+{
+    private static readonly Instant From = MeteringSite.At("2026-11-02T23:00:00Z");
+    private static readonly Instant To = MeteringSite.At("2026-11-04T23:00:00Z");
+
+    [Fact]
+    public async Task A_reason_closes_what_it_explains_and_its_end_brings_the_rest_back()
+    {
+        var site = await SilentAsync();
+        Assert.Equal([new LocalDate(2026, 11, 3), new LocalDate(2026, 11, 4)], (await site.FindingsAsync()).Where(f => f.Rule == RuleNames.Zero).Select(f => f.Day).Order());
+
+        var reasons = new ZeroReasons(database.Source, site.Metering.Time);
+        var added = await reasons.SaveAsync(site.Metering.Channel.Point, "disconnection", From, null, "unpaid, order 17", "anna", default);
+        Assert.Equal((true, (string?)null), (added.Changed, added.Problem));
+        Assert.True(added.DaysAgain >= 12, $"{added.DaysAgain}");
+        await site.ValidateAsync();
+        Assert.DoesNotContain(await site.FindingsAsync(), f => f.Rule == RuleNames.Zero);
+        Assert.False((await reasons.SaveAsync(site.Metering.Channel.Point, "disconnection", From, null, "again", "anna", default)).Changed);
+
+        // It ended a day earlier than all that: the second day is not explained.
+        Assert.True((await reasons.SaveAsync(site.Metering.Channel.Point, "disconnection", From, From + Duration.FromDays(1), "paid", "bert", default)).Changed);
+        await site.ValidateAsync();
+        Assert.Equal([new LocalDate(2026, 11, 4)], (await site.FindingsAsync()).Where(f => f.Rule == RuleNames.Zero).Select(f => f.Day));
+        var kept = Assert.Single(await reasons.ListAsync(site.Metering.Channel.Point, null, default));
+        Assert.Equal(("anna", "bert", "unpaid, order 17"), (kept.AddedBy, kept.ChangedBy, kept.Note));
+        Assert.Empty(await reasons.ListAsync(site.Metering.Channel.Point, To, default));
+        await using var connection = await database.Source.OpenConnectionAsync();
+        Assert.Equal(
+            ["anna add-zero-reason unpaid, order 17", "bert change-zero-reason paid"],
+            await connection.RowsAsync($"SELECT actor || ' ' || action || ' ' || reason FROM audit WHERE entity = 'service-point/{site.Metering.Channel.Point}' ORDER BY audit_id", r => r.GetString(0), default));
+    }
+
+    [Fact]
+    public async Task Days_of_an_outage_are_never_copied()
+    {
+        // A gap over Tuesday evening; an outage of two hours a week before. Without it that day would be the nearest Tuesday.
+        var gap = Boundary("2026-11-10T15:00:00Z");
+        var (with, without) = (new ValidatedSite(database.Source), new ValidatedSite(database.Source));
+        await without.ReadAsync((gap + 1, gap + 21));
+        await without.ValidateAsync();
+        Assert.Contains("2026-11-03", await ReasonAsync(without), StringComparison.Ordinal);
+
+        var reasons = new ZeroReasons(database.Source, with.Metering.Time);
+        await with.Metering.Administration.RegisterAsync(new ChannelRegistration(with.Metering.Channel, 0, "Europe/Berlin"), default);
+        Assert.Null((await reasons.SaveAsync(
+            with.Metering.Channel.Point, "outage", MeteringSite.At("2026-11-03T09:00:00Z"), MeteringSite.At("2026-11-03T11:00:00Z"), "cable cut", "anna", default)).Problem);
+        await with.ReadAsync((gap + 1, gap + 21));
+        await with.ValidateAsync();
+        Assert.DoesNotContain("2026-11-03", await ReasonAsync(with), StringComparison.Ordinal);
+
+        async Task<string> ReasonAsync(ValidatedSite site)
+        {
+            await using var connection = await database.Source.OpenConnectionAsync();
+            var made = (await IntervalOverrides.ReadAsync(connection, site.Channel, new(2026, 11, 10), new(2026, 11, 10), default)).DistinctBy(o => o.Id).Single();
+            Assert.Equal("average-like-days", made.Method);
+            return made.Reason;
+        }
+    }
+
+    [Fact]
+    public async Task What_nobody_read_while_there_was_no_supply_is_estimated_as_zero()
+    {
+        // The meter is silent from the evening of the 4th to the end, and disconnected since noon of that day.
+        var site = new ValidatedSite(database.Source);
+        var silent = Boundary("2026-11-04T18:00:00Z");
+        var reasons = new ZeroReasons(database.Source, site.Metering.Time);
+        await site.Metering.Administration.RegisterAsync(new ChannelRegistration(site.Metering.Channel, 0, "Europe/Berlin"), default);
+        await reasons.SaveAsync(site.Metering.Channel.Point, "disconnection", MeteringSite.At("2026-11-04T11:00:00Z"), null, "order 18", "anna", default);
+        await site.ReadAsync((silent + 1, Slots + 1));
+        await site.ValidateAsync();
+        await site.Run.SweepAsync(default);
+        var day = Boundary("2026-11-05T23:00:00Z");
+        var slice = await site.SliceAsync(day, day + 96);
+        Assert.All(slice.Qualities, q => Assert.Equal(IntervalQuality.Estimated, q));
+        Assert.Equal(0, slice.Sum);
+        await using var connection = await database.Source.OpenConnectionAsync();
+        Assert.All(await IntervalOverrides.ReadAsync(connection, site.Channel, new(2026, 11, 6), new(2026, 11, 6), default), o => Assert.Equal("zero", o.Method));
+        Assert.Equal(19, EstimationMethods.NemNumberOf("zero"));
+    }
+
+    [Theory]
+    [InlineData("holiday", "2026-11-02T23:00:00Z", null, "n", "reason is one of seasonal-supply, outage, disconnection")]
+    [InlineData("outage", "2026-11-02T23:00:00Z", "2026-11-02T22:00:00Z", "n", "before it begins")]
+    [InlineData("outage", "2026-11-02T23:00:00Z", null, " ", "give a note")]
+    public async Task What_makes_no_sense_is_refused(string reason, string from, string? to, string note, string problem)
+    {
+        var site = new MeteringSite(database.Source);
+        await site.Administration.RegisterAsync(new ChannelRegistration(site.Channel, 0, "Europe/Berlin"), default);
+        var reasons = new ZeroReasons(database.Source, site.Time);
+        Assert.Contains(problem, (await reasons.SaveAsync(site.Channel.Point, reason, MeteringSite.At(from), to is null ? null : MeteringSite.At(to), note, "anna", default)).Problem, StringComparison.Ordinal);
+        Assert.Contains("there is no service point nowhere", (await reasons.SaveAsync("nowhere", "outage", MeteringSite.At(from), null, "n", "anna", default)).Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>Nothing flowed on 3 and 4 November, and the register says so.</summary>
+    private async Task<ValidatedSite> SilentAsync()
+    {
+        var site = new ValidatedSite(database.Source);
+        await site.Metering.InstallAsync(Start, 0);
+        var (first, end) = (Boundary("2026-11-02T23:00:00Z"), Boundary("2026-11-04T23:00:00Z"));
+        foreach (var batch in Enumerable.Range(0, Slots + 1).Select(i => new Reading(
+            site.Metering.Register, Start + Duration.FromMinutes(15L * i), i <= first ? Register(i) : i <= end ? Register(first) : Register(first) + Register(i) - Register(end), 0, ReadingQuality.Good)).Chunk(1_000))
+        {
+            await site.Metering.JournalAsync(batch);
+        }
+
+        await site.Metering.ProjectAsync();
+        await site.ValidateAsync();
+        return site;
+    }
+}
