@@ -9,9 +9,9 @@ internal sealed record MeterState(string Id, string State, Instant? LastReadAt, 
 
 /// <summary>What a gateway says about itself. It comes from outside: whatever is missing or has another shape is null.</summary>
 internal sealed record GatewayStatusDocument(
-    string? Stream, string? Version, string? Clock, long? SealedThrough, long? AcknowledgedThrough, long? Unsealed, long? BufferBytes, bool BufferFull, IReadOnlyList<MeterState> Meters)
+    string? Stream, string? Version, string? Clock, decimal? ClockOffsetSeconds, long? SealedThrough, long? AcknowledgedThrough, long? Unsealed, long? BufferBytes, bool BufferFull, IReadOnlyList<MeterState> Meters)
 {
-    public static GatewayStatusDocument Empty { get; } = new(null, null, null, null, null, null, null, false, []);
+    public static GatewayStatusDocument Empty { get; } = new(null, null, null, null, null, null, null, null, false, []);
 
     public static GatewayStatusDocument Read(JsonElement? status)
     {
@@ -23,8 +23,9 @@ internal sealed record GatewayStatusDocument(
         var meters = json.TryGetProperty("meters", out var list) && list.ValueKind == JsonValueKind.Array
             ? list.EnumerateArray().Where(m => m.ValueKind == JsonValueKind.Object).Select(Meter).OrderBy(m => m.Id, StringComparer.Ordinal).ToList()
             : [];
+        decimal? offset = json.TryGetProperty("clockOffsetSeconds", out var told) && told.ValueKind == JsonValueKind.Number && told.TryGetDecimal(out var seconds) ? seconds : null;
         return new GatewayStatusDocument(
-            Text(json, "stream"), Text(json, "version"), Text(json, "clock"), Number(json, "sealedThrough"), Number(json, "acknowledgedThrough"), Number(json, "unsealed"),
+            Text(json, "stream"), Text(json, "version"), Text(json, "clock"), offset, Number(json, "sealedThrough"), Number(json, "acknowledgedThrough"), Number(json, "unsealed"),
             Number(json, "bufferBytes"), json.TryGetProperty("bufferFull", out var full) && full.ValueKind == JsonValueKind.True, meters);
     }
 

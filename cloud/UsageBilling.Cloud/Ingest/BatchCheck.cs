@@ -148,6 +148,8 @@ internal static class BatchCheck
             last = last is null || reading.At > last ? reading.At : last;
         }
 
+        // What is said of a register is found with its batches, as its readings are.
+        registers.UnionWith(batch.Events.Where(e => e is { Kind: EventKinds.MeterSerial, Register: not null }).Select(e => e.Register!.Value.Id.Value));
         return verified with
         {
             Readings = batch.Readings.Length,

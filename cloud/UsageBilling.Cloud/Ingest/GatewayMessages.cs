@@ -80,6 +80,7 @@ internal sealed class GatewayMessages(IngestQueue queue, NpgsqlDataSource source
             answer.Reason = await row.IsDBNullAsync(2, cancellation) ? "" : row.GetString(2);
         }
 
+        answer.AtMs = Now.ToUnixTimeMilliseconds();
         return answer;
     }
 

@@ -33,7 +33,10 @@ public sealed record JournalBatch(string Gateway, Guid Stream, long Sequence, In
 /// <param name="Detail">In words, with the values.</param>
 /// <param name="Readings">How many.</param>
 /// <param name="At">When it was parked.</param>
-public sealed record ParkedReadings(string Gateway, Guid Stream, long Sequence, string Register, string Reason, string Detail, int Readings, Instant At);
+/// <param name="FirstAt">Instant of the first of them; null when the whole batch is parked.</param>
+/// <param name="LastAt">Instant of the last.</param>
+public sealed record ParkedReadings(
+    string Gateway, Guid Stream, long Sequence, string Register, string Reason, string Detail, int Readings, Instant At, Instant? FirstAt = null, Instant? LastAt = null);
 
 /// <summary>Why Ingest itself parks a batch.</summary>
 public static class ParkReasons

@@ -94,12 +94,12 @@ public static class Journal
         }
 
         await using var command = new NpgsqlCommand("""
-            INSERT INTO parked (gateway, stream, sequence, register, reason, detail, readings, parked_at)
-            SELECT gateway, stream, sequence, register, reason, min(detail), sum(readings)::int, min(parked_at)
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS p (gateway, stream, sequence, register, reason, detail, readings, parked_at)
+            INSERT INTO parked (gateway, stream, sequence, register, reason, detail, readings, parked_at, first_at, last_at)
+            SELECT gateway, stream, sequence, register, reason, min(detail), sum(readings)::int, min(parked_at), min(first_at), max(last_at)
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS p (gateway, stream, sequence, register, reason, detail, readings, parked_at, first_at, last_at)
             GROUP BY gateway, stream, sequence, register, reason
             ON CONFLICT (gateway, stream, sequence, register, reason)
-            DO UPDATE SET detail = EXCLUDED.detail, readings = EXCLUDED.readings, resolved_at = NULL, retry = false
+            DO UPDATE SET detail = EXCLUDED.detail, readings = EXCLUDED.readings, first_at = EXCLUDED.first_at, last_at = EXCLUDED.last_at, resolved_at = NULL, retry = false
             """, connection);
         command.Parameters.Add(new() { Value = parked.Select(p => p.Gateway).ToArray() });
         command.Parameters.Add(new() { Value = parked.Select(p => p.Stream).ToArray() });
@@ -109,6 +109,8 @@ public static class Journal
         command.Parameters.Add(new() { Value = parked.Select(p => Storable(p.Detail)).ToArray() });
         command.Parameters.Add(new() { Value = parked.Select(p => p.Readings).ToArray() });
         command.Parameters.Add(new() { Value = parked.Select(p => p.At).ToArray() });
+        command.Parameters.Add(new NpgsqlParameter<Instant?[]> { TypedValue = [.. parked.Select(p => p.FirstAt)] });
+        command.Parameters.Add(new NpgsqlParameter<Instant?[]> { TypedValue = [.. parked.Select(p => p.LastAt)] });
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

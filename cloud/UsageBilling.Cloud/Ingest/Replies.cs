@@ -76,6 +76,7 @@ internal sealed class Replies(IBroker broker, TimeProvider time, ILogger<Replies
         limit.CancelAfter(Patience);
         try
         {
+            reply.Ack.AtMs = time.GetUtcNow().ToUnixTimeMilliseconds();
             await broker.PublishAsync(Topics.Ack(reply.Gateway), reply.Ack.ToByteArray(), null, limit.Token);
         }
         catch (Exception e) when (!stopping.IsCancellationRequested)

@@ -41,6 +41,7 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
             var journal = await RebuiltRegisters.ReadAsync(connection, registers, null, cancellationToken);
             await CompareDaysAsync(connection, journal, cancellationToken);
             await CompareReadsAsync(connection, journal, cancellationToken);
+            await CompareNotesAsync(connection, journal, cancellationToken);
             await new IntervalComparison(connection, registers, journal, _differences).RunAsync([.. group.Select(g => new RegisterId(g))], cancellationToken);
         }
 
@@ -156,6 +157,20 @@ internal sealed class JournalComparison(NpgsqlDataSource database)
         foreach (var (register, point) in unseen)
         {
             Add("register read", journal.Name(register, UtcDay.Of(point.At)), $"{point.Value} at {point.At} is in the journal, and not stored");
+        }
+    }
+
+    private async Task CompareNotesAsync(NpgsqlConnection connection, RebuiltRegisters journal, CancellationToken cancellationToken)
+    {
+        var (_, missing, unexplained) = journal.Notes.Compare(await RegisterNotes.ReadAsync(connection, journal.Ids, cancellationToken));
+        foreach (var (register, day, what) in missing)
+        {
+            Add($"register {what}", journal.Name(register, day), "differs from what the batches say");
+        }
+
+        foreach (var (register, day, what) in unexplained)
+        {
+            Add($"register {what}", journal.Name(register, day), "stored, and no batch says so");
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed class RebuiltRegisters(Dictionary<RegisterId, KnownRegister> reg
 
     public Dictionary<RegisterId, HashSet<RegisterPoint>> OffGrid { get; } = [];
 
+    /// <summary>What batches say of the registers beside readings.</summary>
+    public RegisterNotes Notes { get; } = new();
+
     public Guid[] Ids { get; } = [.. registers.Keys.Select(r => r.Value)];
 
     /// <summary>Batches that were taken in.</summary>
@@ -41,6 +44,7 @@ internal sealed class RebuiltRegisters(Dictionary<RegisterId, KnownRegister> reg
             }
 
             rebuilt.Batches++;
+            rebuilt.Notes.AddEvents(journal, batch, key => byKey.GetValueOrDefault(key)?.Id, floor);
             RegisterKey last = default;
             KnownRegister? register = null;
             foreach (var reading in batch.Readings)
@@ -50,9 +54,16 @@ internal sealed class RebuiltRegisters(Dictionary<RegisterId, KnownRegister> reg
                     register = byKey.GetValueOrDefault(last = reading.Register);
                 }
 
-                if (register is not null)
+                if (register is null)
                 {
-                    rebuilt.Add(register, Route.Of(reading, register, journal.ReceivedAt, floor));
+                    continue;
+                }
+
+                var route = Route.Of(reading, register, journal.ReceivedAt, floor);
+                rebuilt.Add(register, route);
+                if (route.Refusal is null && batch.ClockOffset is { } offset)
+                {
+                    rebuilt.Notes.AddClock(register.Id, reading.At, offset);
                 }
             }
         }

@@ -20,6 +20,7 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(2);
     private static readonly Duration LongestTransaction = Duration.FromHours(1);
 
+    private readonly Senders _senders = new();
     private Instant? _partitionsMade;
     private int _mostBatches = MostBatches;
 
@@ -76,10 +77,11 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
         var now = time.GetCurrentInstant();
         try
         {
-            var parked = await new Projection(connection, now).ApplyAsync([.. batches.Where(b => b.Kind == BatchKind.Readings)], cancellationToken);
+            var parked = await new Projection(connection, now, _senders).ApplyAsync([.. batches.Where(b => b.Kind == BatchKind.Readings)], cancellationToken);
             await Journal.ParkAsync(connection, parked, cancellationToken);
             await Journal.MoveProjectedAsync(connection, positions, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
+            _senders.Committed();
             _mostBatches = Math.Min(MostBatches, _mostBatches * 2);
             return Math.Max(1, batches.Length);
         }
@@ -153,11 +155,13 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
 
         const string Attempt = "attempt";
         await transaction.SaveAsync(Attempt, cancellationToken);
+        var taken = false;
         try
         {
-            var parked = await new Projection(connection, time.GetCurrentInstant()).ApplyAsync([.. batches.Where(b => b.Kind == BatchKind.Readings)], cancellationToken);
+            var parked = await new Projection(connection, time.GetCurrentInstant(), _senders).ApplyAsync([.. batches.Where(b => b.Kind == BatchKind.Readings)], cancellationToken);
             await Journal.ParkAsync(connection, parked, cancellationToken);
             log.ParkedReplayed(batches.Length);
+            taken = true;
         }
         catch (Exception e) when (IsAboutTheData(e, cancellationToken))
         {
@@ -171,6 +175,11 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
         }
 
         await transaction.CommitAsync(cancellationToken);
+        if (taken)
+        {
+            _senders.Committed();
+        }
+
         return Math.Min(MostParked, limit * 2);
     }
 

@@ -12,10 +12,11 @@ namespace UsageBilling.Cloud.Metering;
 /// Takes journalled batches into register days and recomputes the intervals they touch. Runs in the caller's transaction, which also moves the
 /// streams' positions; applying a batch twice changes nothing.
 /// </summary>
-internal sealed class Projection(NpgsqlConnection connection, Instant now)
+internal sealed class Projection(NpgsqlConnection connection, Instant now, Senders senders)
 {
     private readonly RegisterDayStore _store = new(connection);
     private readonly List<ParkedReadings> _parked = [];
+    private readonly RegisterNotes _notes = new();
 
     /// <summary>Applies batches and returns what must be parked.</summary>
     public async Task<IReadOnlyList<ParkedReadings>> ApplyAsync(IReadOnlyList<JournalBatch> batches, CancellationToken cancellationToken)
@@ -33,6 +34,11 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                     ids.Add(last, last.Id);
                 }
             }
+
+            foreach (var named in RegisterNotes.Named(batch))
+            {
+                ids.TryAdd(named, named.Id);
+            }
         }
 
         var registers = await RegisterCatalog.LockAsync(connection, ids.Values, cancellationToken);
@@ -47,6 +53,8 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         }
 
         await _store.SaveAsync(registers, cancellationToken);
+        await _notes.SaveAsync(connection, replace: false, cancellationToken);
+        await senders.SaveAsync(connection, cancellationToken);
         await new Recomputation(connection, _store, registers, now).RunAsync(dirty, cancellationToken);
         await TimeOfUseRegisters.ReadLateAsync(connection, [.. dirty.Windows().Where(w => registers[w.Register].Installations.IsEmpty)], now, cancellationToken);
         return _parked;
@@ -74,10 +82,11 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
         List<(JournalBatch Journal, ReadingBatch Batch)> decoded, Dictionary<RegisterKey, RegisterId> ids, Dictionary<RegisterId, KnownRegister> registers, Instant floor,
         List<SlotReading> slots, List<(RegisterId, RegisterPoint, string, string)> reads)
     {
-        var refusals = new Dictionary<(RegisterKey, string), (int Count, string Detail)>();
+        var refusals = new Dictionary<(RegisterKey, string), Refused>();
         foreach (var (journal, batch) in decoded)
         {
             refusals.Clear();
+            _notes.AddEvents(journal, batch, key => registers.GetValueOrDefault(ids[key])?.Id, floor);
             KnownRegister? register = null;
             RegisterKey last = default;
             foreach (var reading in batch.Readings)
@@ -86,24 +95,33 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                 {
                     last = reading.Register;
                     register = registers.GetValueOrDefault(ids[last]);
+                    if (register is not null)
+                    {
+                        senders.Add(register.Id, journal.Gateway);
+                    }
                 }
 
                 if (register is null)
                 {
-                    Count(refusals, reading.Register, Route.UnknownRegister, $"nobody registered {reading.Register}");
+                    Count(refusals, reading, Route.UnknownRegister, $"nobody registered {reading.Register}");
                     continue;
                 }
 
                 var route = Route.Of(reading, register, journal.ReceivedAt, floor);
                 if (route.Refusal is { } reason)
                 {
-                    Count(refusals, reading.Register, reason, route.Detail!);
+                    Count(refusals, reading, reason, route.Detail!);
                     continue;
                 }
 
                 if (route.IsBeyondDisplay(register, reading.At))
                 {
-                    Count(refusals, reading.Register, Route.BeyondDisplay, $"{reading.Value} at {reading.At} does not fit the display; correct the installation's digits");
+                    Count(refusals, reading, Route.BeyondDisplay, $"{reading.Value} at {reading.At} does not fit the display; correct the installation's digits");
+                }
+
+                if (batch.ClockOffset is { } offset)
+                {
+                    _notes.AddClock(register.Id, reading.At, offset);
                 }
 
                 if (route.Place is { } place)
@@ -116,15 +134,21 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
                 }
             }
 
-            foreach (var ((refused, reason), (count, detail)) in refusals)
+            foreach (var ((key, reason), refused) in refusals)
             {
-                _parked.Add(new ParkedReadings(journal.Gateway, journal.Stream, journal.Sequence, refused.ToString(), reason, detail, count, now));
+                _parked.Add(new ParkedReadings(
+                    journal.Gateway, journal.Stream, journal.Sequence, key.ToString(), reason, refused.Detail, refused.Count, now, Storable(refused.First), Storable(refused.Last)));
             }
         }
     }
 
-    private static void Count(Dictionary<(RegisterKey, string), (int Count, string Detail)> refusals, RegisterKey register, string reason, string detail) =>
-        refusals[(register, reason)] = refusals.TryGetValue((register, reason), out var before) ? (before.Count + 1, before.Detail) : (1, detail);
+    private static void Count(Dictionary<(RegisterKey, string), Refused> refusals, Reading reading, string reason, string detail) =>
+        refusals[(reading.Register, reason)] = refusals.TryGetValue((reading.Register, reason), out var before)
+            ? new Refused(before.Count + 1, before.Detail, Instant.Min(before.First, reading.At), Instant.Max(before.Last, reading.At))
+            : new Refused(1, detail, reading.At, reading.At);
+
+    // A clock may say anything, and PostgreSQL does not keep all of it.
+    private static Instant Storable(Instant at) => Instant.Max(Instant.FromUtc(1900, 1, 1, 0, 0), Instant.Min(at, Instant.FromUtc(2200, 1, 1, 0, 0)));
 
     /// <summary>Each day that a reading falls on, and its neighbours, which the intervals around it need.</summary>
     private static HashSet<(RegisterId, LocalDate)> Surroundings(List<SlotReading> slots, List<(RegisterId Register, RegisterPoint Point, string, string)> reads)
@@ -168,6 +192,8 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now)
 
         return dirty;
     }
+
+    private readonly record struct Refused(int Count, string Detail, Instant First, Instant Last);
 
     private readonly record struct SlotReading(KnownRegister Register, GridPlace Place, RegisterSlot Slot);
 }

@@ -23,6 +23,7 @@ internal sealed class RegisterReplay(NpgsqlConnection connection, Instant now, L
         _totals += new ReplayTotals(rebuilt.Batches, 0, 0, 0);
         await DaysAsync(registers, rebuilt, cancellationToken);
         await ReadsAsync(rebuilt, cancellationToken);
+        await NotesAsync(rebuilt, cancellationToken);
         await ChannelsAsync(registers, rebuilt, cancellationToken);
         return _totals;
     }
@@ -79,6 +80,21 @@ internal sealed class RegisterReplay(NpgsqlConnection connection, Instant now, L
 
         _totals += new ReplayTotals(0, expected - missing.Count, missing.Count, 0);
         await new RegisterDayStore(connection).AddReadsAsync([.. missing.Select(m => (m.Key, m.Point, "off-boundary", "replay"))], cancellationToken);
+    }
+
+    private async Task NotesAsync(RebuiltRegisters rebuilt, CancellationToken cancellationToken)
+    {
+        var (same, missing, unexplained) = rebuilt.Notes.Compare(await RegisterNotes.ReadAsync(connection, rebuilt.Ids, cancellationToken));
+        _totals += new ReplayTotals(0, same, missing.Count, 0);
+        if (missing.Count > 0)
+        {
+            await rebuilt.Notes.SaveAsync(connection, replace: true, cancellationToken);
+        }
+
+        foreach (var (register, day, what) in unexplained)
+        {
+            Unexplained($"{what} of {rebuilt.Name(register, day)}");
+        }
     }
 
     private async Task ChannelsAsync(Dictionary<RegisterId, KnownRegister> registers, RebuiltRegisters rebuilt, CancellationToken cancellationToken)

@@ -12,11 +12,17 @@ namespace UsageBilling.Cloud.Metering;
 public sealed record FedChannel(ChannelId Channel, string Zone, Instant From, Instant? To);
 
 /// <summary>A register that feeds a channel, by name.</summary>
-public sealed record FeedingRegister(RegisterId Register, RegisterKey Key, Instant From, Instant? To);
+public sealed record FeedingRegister(RegisterId Register, RegisterKey Key, int Scale, Instant From, Instant? To);
 
 /// <summary>What validation reads of metering: days as they are billed, and the registers behind them.</summary>
 public static class ValidationEvidence
 {
+    /// <summary>Why readings are parked whose register nobody registered.</summary>
+    public const string UnknownRegister = Route.UnknownRegister;
+
+    /// <summary>Why readings are parked that do not fit the register's scale.</summary>
+    public const string WrongScale = Route.WrongScale;
+
     /// <summary>Current days of a channel.</summary>
     public static async Task<SortedDictionary<LocalDate, IntervalDay>> ReadDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken)
     {
@@ -67,11 +73,34 @@ public static class ValidationEvidence
     /// <summary>The registers that feed a channel in [from, to).</summary>
     public static Task<List<FeedingRegister>> ReadFeedingAsync(NpgsqlConnection connection, ChannelId channel, Instant from, Instant to, CancellationToken cancellationToken) =>
         connection.RowsAsync("""
-            SELECT r.register_id, r.manufacturer, r.serial, r.obis, i.from_at, i.to_at FROM installation i JOIN register r ON r.register_id = i.register_id
+            SELECT r.register_id, r.manufacturer, r.serial, r.obis, i.from_at, i.to_at, r.scale FROM installation i JOIN register r ON r.register_id = i.register_id
             WHERE i.channel_id = $1 AND i.from_at < $3 AND (i.to_at IS NULL OR i.to_at > $2) ORDER BY i.from_at
             """, r => new FeedingRegister(
-                new RegisterId(r.GetGuid(0)), new RegisterKey(r.GetString(1), r.GetString(2), ObisCode.Parse(r.GetString(3))), r.GetFieldValue<Instant>(4), r.IsDBNull(5) ? null : r.GetFieldValue<Instant>(5)),
+                new RegisterId(r.GetGuid(0)), new RegisterKey(r.GetString(1), r.GetString(2), ObisCode.Parse(r.GetString(3))), r.GetInt16(6), r.GetFieldValue<Instant>(4), r.IsDBNull(5) ? null : r.GetFieldValue<Instant>(5)),
             cancellationToken, channel.Value, from, to);
+
+    /// <summary>How far clocks were off that dated readings of the channel's registers in [first, last].</summary>
+    public static Task<List<RegisterClock>> ReadClocksAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
+        connection.RowsAsync("""
+            SELECT c.ahead_ms, c.behind_ms, c.first_at, c.last_at FROM installation i JOIN register_clock c ON c.register_id = i.register_id
+            WHERE i.channel_id = $1 AND c.day >= $2 AND c.day <= $3 AND c.last_at >= i.from_at AND (i.to_at IS NULL OR c.first_at <= i.to_at) ORDER BY c.first_at
+            """, r => new RegisterClock(r.GetInt64(0), r.GetInt64(1), r.GetFieldValue<Instant>(2), r.GetFieldValue<Instant>(3)), cancellationToken, channel.Value, first, last);
+
+    /// <summary>When another meter answered where these registers are configured, up to an instant, and its serial number; in order of time.</summary>
+    public static Task<List<(RegisterId Register, Instant At, string Serial)>> ReadOtherMetersAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<RegisterId> registers, Instant to, CancellationToken cancellationToken) =>
+        connection.RowsAsync(
+            "SELECT register_id, at, serial FROM register_other_meter WHERE register_id = ANY($1) AND at <= $2 ORDER BY at, serial",
+            r => (new RegisterId(r.GetGuid(0)), r.GetFieldValue<Instant>(1), r.GetString(2)), cancellationToken, registers.Select(r => r.Value).ToArray(), to);
+
+    /// <summary>Gateways that ever delivered a register of the point.</summary>
+    public static async Task<string[]> ReadGatewaysAsync(NpgsqlConnection connection, string point, CancellationToken cancellationToken)
+    {
+        var registers = await connection.RowsAsync(
+            "SELECT DISTINCT i.register_id FROM channel c JOIN installation i ON i.channel_id = c.channel_id WHERE c.point = $1", r => r.GetGuid(0), cancellationToken, point);
+        return [.. await connection.RowsAsync(
+            "SELECT DISTINCT gateway FROM register_gateway WHERE register_id = ANY($1)", r => r.GetString(0), cancellationToken, registers.ToArray())];
+    }
 
     /// <summary>The channels of a point.</summary>
     public static Task<List<(ChannelId Channel, Measurand Measurand, int Exponent)>> ReadPointAsync(NpgsqlConnection connection, string point, CancellationToken cancellationToken) =>

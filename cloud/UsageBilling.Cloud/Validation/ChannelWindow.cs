@@ -26,6 +26,8 @@ internal sealed class ChannelWindow
     private IReadOnlyList<ZeroReason> _reasons = [];
     private List<(Interval Span, DeviceFact Fact)> _facts = [];
     private IReadOnlyList<DeliveredDispute> _disputes = [];
+    private List<RegisterClock> _clocks = [];
+    private RegisterFacts? _registerFacts;
 
     private ChannelWindow(NpgsqlConnection connection, ChannelId id, ChannelTerms terms, ChannelClass @class, RuleSet rules, LocalDate first, LocalDate last, SortedDictionary<LocalDate, IntervalDay> days, Instant now)
     {
@@ -77,6 +79,9 @@ internal sealed class ChannelWindow
         {
             (window._histories, window._blocks) = await ValidationEvidence.ReadRegistersAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), now, cancellationToken);
             window._timeOfUse = await TimeOfUseRegisters.ReadAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
+            window._clocks = await ValidationEvidence.ReadClocksAsync(connection, id, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
+            window._registerFacts = await RegisterFacts.ReadAsync(
+                connection, id, terms, window._histories, LocalDay.Of(first, window.Zone).Start, LocalDay.Of(last, window.Zone).End, cancellationToken);
         }
         else if (terms.Feed == ChannelFeed.Deliveries)
         {
@@ -188,7 +193,8 @@ internal sealed class ChannelWindow
         evidence = ZeroReasons.Explain(evidence, _reasons, profile);
         return evidence with
         {
-            Facts = [.. evidence.Facts, .. _facts.Where(f => f.Span.Start < span.End && f.Span.End > span.Start).Select(f => f.Fact)],
+            ClockOffset = RegisterClock.LargestOver(span, _clocks),
+            Facts = [.. evidence.Facts, .. _registerFacts is null ? [] : await _registerFacts.OnAsync(span, cancellationToken), .. _facts.Where(f => f.Span.Start < span.End && f.Span.End > span.Start).Select(f => f.Fact)],
             FirstExpected = SlotAt(span, profile, Life.Start),
             EndExpected = Life.End >= span.End ? null : SlotAt(span, profile, Life.End),
             LastValid = LastValid(span.Start),
@@ -293,6 +299,6 @@ internal sealed class ChannelWindow
             export = advance is null ? export : (export ?? 0) + advance;
         }
 
-        return export;
+        return export ?? (_registerFacts is null ? null : await _registerFacts.UnregisteredExportAsync(span, cancellationToken));
     }
 }

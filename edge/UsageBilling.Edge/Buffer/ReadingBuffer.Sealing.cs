@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using LiteDB;
+using NodaTime;
 using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
 
@@ -18,6 +19,9 @@ public sealed record LiveRoom(SealTerms Terms, int Batches);
 public sealed partial class ReadingBuffer
 {
     private const int MaxEventsInBatch = 512;
+
+    /// <summary>What a time daemon keeps a clock within, and more.</summary>
+    private static readonly Duration LeastOffsetTold = Duration.FromSeconds(1);
     private LiveRoom? _liveRoom;
 
     /// <summary>
@@ -46,7 +50,7 @@ public sealed partial class ReadingBuffer
         Volatile.Write(ref _liveRoom, null);
         foreach (var part in parts)
         {
-            SealBatch(transaction, room.Terms, [.. part.Readings], [.. part.Events]);
+            SealBatch(transaction, room.Terms, [.. part.Readings], [.. part.Events], _clock.OffsetAt(cycle.Stamp));
         }
 
         return true;
@@ -59,6 +63,7 @@ public sealed partial class ReadingBuffer
         var readings = ImmutableArray.CreateBuilder<Reading>();
         var events = ImmutableArray.CreateBuilder<EventNote>();
         var full = false;
+        Duration? offset = null;
         for (long from = 0; !full;)
         {
             var page = transaction.Range(BufferTransaction.Cycles, from, long.MaxValue, 64);
@@ -72,12 +77,14 @@ public sealed partial class ReadingBuffer
                 }
 
                 full = readings.Count + cycle.Readings.Count > most || (events.Count > 0 && events.Count + cycle.Events.Count > MaxEventsInBatch)
-                    || !TryResolve(transaction, cycle, out cycle);
+                    || !TryResolve(transaction, cycle, out cycle)
+                    || (taken.Count > 0 && IsAnotherOffset(offset, _clock.OffsetAt(cycle.Stamp)));
                 if (full)
                 {
                     break;
                 }
 
+                offset = taken.Count == 0 ? _clock.OffsetAt(cycle.Stamp) : offset;
                 taken.Add(document);
                 readings.AddRange(cycle.Readings);
                 events.AddRange(cycle.Events);
@@ -93,10 +100,17 @@ public sealed partial class ReadingBuffer
         }
 
         RemoveUnsealed(transaction, taken);
-        return SealBatch(transaction, terms, readings.ToImmutable(), events.ToImmutable());
+        return SealBatch(transaction, terms, readings.ToImmutable(), events.ToImmutable(), offset);
     }
 
-    private SealedBatch SealBatch(BufferTransaction transaction, SealTerms terms, ImmutableArray<Reading> readings, ImmutableArray<EventNote> events)
+    /// <summary>A batch carries one offset: the clock was set between cycles that differ, or the machine started anew.</summary>
+    private static bool IsAnotherOffset(Duration? first, Duration? next)
+    {
+        var difference = (first ?? Duration.Zero) - (next ?? Duration.Zero);
+        return difference > LeastOffsetTold || difference < -LeastOffsetTold;
+    }
+
+    private SealedBatch SealBatch(BufferTransaction transaction, SealTerms terms, ImmutableArray<Reading> readings, ImmutableArray<EventNote> events, Duration? offset)
     {
         var state = transaction.State;
         var sequence = state.SealedThrough + 1;
@@ -109,7 +123,10 @@ public sealed partial class ReadingBuffer
             _clock.Now,
             [.. readings.OrderBy(r => r.At)],
             null,
-            events));
+            events)
+        {
+            ClockOffset = offset > LeastOffsetTold || offset < -LeastOffsetTold ? offset : null,
+        });
         var batch = Signed(state.Stream, sequence, body, chainHash: null, terms.Sign, readings.Length);
         var document = batch.ToDocument(state.Base);
         transaction.Insert(BufferTransaction.Batches, document);

@@ -19,9 +19,12 @@ public enum ClockTrust
 public sealed partial class GatewayClock
 {
     private static readonly Duration StepThreshold = Duration.FromSeconds(2);
+    private static readonly Duration BestFor = Duration.FromMinutes(10);
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;
     private readonly Func<bool> _isSynchronised;
+    private readonly bool _simulated;
+    private Comparison? _comparison;
     private long? _lastOffsetMs;
     private bool _wasTrusted;
 
@@ -31,10 +34,10 @@ public sealed partial class GatewayClock
     {
     }
 
-    /// <summary>A clock whose trust and boot are given, for simulation and tests.</summary>
-    public GatewayClock(TimeProvider time, Func<bool> isSynchronised, Guid boot)
+    /// <summary>A clock whose trust and boot are given, for simulation and tests. A simulated clock is not compared with anything.</summary>
+    public GatewayClock(TimeProvider time, Func<bool> isSynchronised, Guid boot, bool simulated = false)
     {
-        (_time, _isSynchronised, Boot) = (time, isSynchronised, boot);
+        (_time, _isSynchronised, Boot, _simulated) = (time, isSynchronised, boot, simulated);
     }
 
     /// <summary>The kernel's boot id.</summary>
@@ -56,9 +59,7 @@ public sealed partial class GatewayClock
         Duration jump;
         lock (_lock)
         {
-            // .NET's timestamp on Linux is CLOCK_MONOTONIC: it goes on over restarts of the process within a boot.
-            var monotonic = _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
-            stamp = new ClockStamp(Now, Boot, monotonic, _isSynchronised());
+            stamp = new ClockStamp(Now, Boot, MonotonicMs, _isSynchronised());
             jump = Duration.FromMilliseconds(_lastOffsetMs is { } last ? stamp.OffsetMs - last : 0);
             _lastOffsetMs = stamp.OffsetMs;
             _wasTrusted = stamp.Trusted;
@@ -72,6 +73,51 @@ public sealed partial class GatewayClock
         return stamp;
     }
 
+    /// <summary>
+    /// Another clock, taken as right, showed <paramref name="reference"/> somewhere in the <paramref name="roundTrip"/> that ends now (Cristian's algorithm): the offset
+    /// lies between now minus the reference and a round trip less. The narrowest comparison of the last ten minutes is kept.
+    /// </summary>
+    public void Compare(Instant reference, Duration roundTrip)
+    {
+        if (_simulated)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            var (now, monotonic) = (Now, MonotonicMs);
+            var least = (long)(now - reference - roundTrip).TotalMilliseconds;
+            var most = (long)(now - reference).TotalMilliseconds;
+            var kept = _comparison is { } known && most - least > known.Most - known.Least && Duration.FromMilliseconds(monotonic - known.MonotonicMs) < BestFor;
+            _comparison = kept ? _comparison : new Comparison(least, most, now.ToUnixTimeMilliseconds() - monotonic, monotonic);
+        }
+    }
+
+    /// <summary>
+    /// How far the clock was off for certain when it made a stamp, positive when it was ahead; null where it is not known: nothing was compared, or the stamp is of
+    /// another boot. The monotonic clock carries the comparison over every setting of the wall clock, backwards too.
+    /// </summary>
+    public Duration? OffsetAt(ClockStamp stamp)
+    {
+        lock (_lock)
+        {
+            if (_comparison is not { } known || stamp.Boot != Boot)
+            {
+                return null;
+            }
+
+            var shift = stamp.OffsetMs - known.OffsetMs;
+            return Duration.FromMilliseconds(Math.Max(0, known.Least + shift) + Math.Min(0, known.Most + shift));
+        }
+    }
+
+    /// <summary>The same now.</summary>
+    public Duration? Offset => OffsetAt(new ClockStamp(Now, Boot, MonotonicMs, false));
+
+    // .NET's timestamp on Linux is CLOCK_MONOTONIC: it goes on over restarts of the process within a boot.
+    private long MonotonicMs => _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
+
     private static Guid BootId() => Guid.Parse(File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim());
 
     private static bool KernelIsSynchronised()
@@ -84,4 +130,7 @@ public sealed partial class GatewayClock
 
     [LibraryImport("libc", EntryPoint = "adjtimex")]
     private static partial int AdjustTime([In, Out] byte[] timex);
+
+    /// <summary>The offset lay between two bounds while wall clock minus monotonic clock was <paramref name="OffsetMs"/>.</summary>
+    private readonly record struct Comparison(long Least, long Most, long OffsetMs, long MonotonicMs);
 }

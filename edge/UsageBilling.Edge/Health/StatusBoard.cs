@@ -46,6 +46,11 @@ public sealed class StatusBoard(ReadingBuffer buffer, GatewayClock clock, Superv
             json.WriteNumber("bufferBytes", buffer.FileBytes);
             json.WriteBoolean("bufferFull", buffer.IsFull);
             json.WriteString("clock", clock.Trusted ? "trusted" : "untrusted");
+            if (clock.Offset is { } offset)
+            {
+                json.WriteNumber("clockOffsetSeconds", offset.ToInt64Nanoseconds() / 100_000_000 / 10m);
+            }
+
             json.WriteString("version", Version);
             json.WriteStartArray("stalled");
             foreach (var loop in supervision.Stalled())

@@ -12,7 +12,14 @@ namespace UsageBilling.Edge.Meters;
 public sealed record MeterRead(ImmutableArray<Reading> Readings, long? Watts, ImmutableArray<EventNote> Events);
 
 /// <summary>A meter gave no readings; the message says why, for people.</summary>
-public sealed class MeterException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class MeterException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The serial number of another meter that answers instead; null where that is not the reason.</summary>
+    public string? OtherSerial { get; init; }
+
+    /// <summary>The registers that would have been read of the meter that is configured.</summary>
+    public ImmutableArray<RegisterKey> Missed { get; init; } = [];
+}
 
 /// <summary>A meter of the site. Used by one reader at a time.</summary>
 public interface IMeter

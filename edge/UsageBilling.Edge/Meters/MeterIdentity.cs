@@ -41,7 +41,11 @@ internal sealed class MeterIdentity(ModbusMeterSettings settings, IModbusClient 
 
         return Same(serial, settings.Serial)
             ? settings.Serial
-            : throw new MeterException($"serial number {serial} answers where {settings.Serial} is configured; if the meter was exchanged, change the configuration");
+            : throw new MeterException($"serial number {serial} answers where {settings.Serial} is configured; if the meter was exchanged, change the configuration")
+            {
+                OtherSerial = serial,
+                Missed = [.. settings.Template.Registers.Select(r => new RegisterKey(settings.Manufacturer, settings.Serial, r.Obis))],
+            };
     }
 
     private async ValueTask ProbeAsync(Func<CancellationToken, ValueTask> pause, CancellationToken cancellationToken)

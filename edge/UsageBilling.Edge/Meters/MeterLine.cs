@@ -72,11 +72,19 @@ internal sealed class MeterLine
             var back = member.Failures > 0 && member.Error is not null;
             ImmutableArray<EventNote> events = back ? [.. read.Events, Note("meter-back", member.Meter, "answers again")] : read.Events;
             (member.Failures, member.Error, member.LastReadAt) = (0, null, Now());
+            member.OtherSerial = forBilling ? null : member.OtherSerial;
             return new PollResult(member.Meter, read, events);
         }
         catch (MeterException e)
         {
             ImmutableArray<EventNote> events = e.Message == member.Error ? [] : [Note("meter-failing", member.Meter, e.Message)];
+            if (e.OtherSerial is { } other && other != member.OtherSerial)
+            {
+                // Once for each register, until the meter that is configured answers: what people watch in between asks for no serial number.
+                member.OtherSerial = other;
+                events = [.. events, .. e.Missed.Select(r => new EventNote(Now(), EventKinds.MeterSerial, r, other))];
+            }
+
             (member.Failures, member.Error) = (member.Failures + 1, e.Message);
             return new PollResult(member.Meter, null, events);
         }
@@ -97,6 +105,8 @@ internal sealed class MeterLine
         public Instant? LastReadAt { get; set; }
 
         public string? Error { get; set; }
+
+        public string? OtherSerial { get; set; }
 
         public MeterStatus Status => new(meter.Settings.Id, Error is not null ? "failing" : LastReadAt is null ? "starting" : "ok", LastReadAt, Error);
     }

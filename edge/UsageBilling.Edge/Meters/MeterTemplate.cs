@@ -25,7 +25,11 @@ public sealed record MeterTemplate(
     TemplateText? Serial,
     int MaxGap,
     int MaxCount,
-    TimeSpan Pause);
+    TimeSpan Pause)
+{
+    /// <summary>Where the meter says that its values are no basis for a bill.</summary>
+    public ImmutableArray<TemplateFault> Faults { get; init; } = [];
+}
 
 /// <summary>A billable register of a model.</summary>
 /// <param name="Obis">What it counts.</param>
@@ -34,6 +38,12 @@ public sealed record MeterTemplate(
 /// <param name="Scale">Raw × 10^scale is in the OBIS code's unit.</param>
 /// <param name="Digits">Decimal digits of the raw integer before it rolls over to zero.</param>
 public sealed record TemplateRegister(ObisCode Obis, RegisterSpan Span, RegisterFormat Format, int Scale, int Digits);
+
+/// <summary>Bits of one Modbus register that say that the meter is in test mode or has a fault: set, they flag all readings of the poll.</summary>
+/// <param name="Span">The register.</param>
+/// <param name="Mask">Its bits; one that is set is enough.</param>
+/// <param name="Means">What that means, for people.</param>
+public sealed record TemplateFault(RegisterSpan Span, ushort Mask, string Means);
 
 /// <summary>Present power: raw × 10^scale watts.</summary>
 public sealed record TemplatePower(RegisterSpan Span, RegisterFormat Format, int Scale);

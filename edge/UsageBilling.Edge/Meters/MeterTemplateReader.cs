@@ -35,6 +35,7 @@ internal sealed class MeterTemplateReader(ProblemList problems)
         var power = root.Child("power") is { } p ? ReadPower(p) : null;
         var probe = root.Child("probe") is { } b ? ReadProbe(b) : null;
         var serial = root.Child("serial") is { } s ? ReadSerial(s) : null;
+        var faults = root.List("faults").Select(ReadFault).ToImmutableArray();
         if (registers.IsEmpty)
         {
             root.Problem("registers", "a template needs at least one register; add 'registers:' with a list");
@@ -44,7 +45,10 @@ internal sealed class MeterTemplateReader(ProblemList problems)
         return problems.InOrder.Count > 0
             ? null
             : new MeterTemplate(
-                id!, manufacturer!, model!, [.. registers.Select(r => r!)], power, probe, serial, maxGap, maxCount, TimeSpan.FromMilliseconds(pause));
+                id!, manufacturer!, model!, [.. registers.Select(r => r!)], power, probe, serial, maxGap, maxCount, TimeSpan.FromMilliseconds(pause))
+            {
+                Faults = [.. faults.Select(f => f!)],
+            };
     }
 
     private static string? ReadName(YamlSection section, string key)
@@ -86,6 +90,15 @@ internal sealed class MeterTemplateReader(ProblemList problems)
         var span = ReadSpan(section, format?.Count);
         section.Done();
         return format is null || span is null ? null : new TemplatePower(span.Value, format, scale);
+    }
+
+    private TemplateFault? ReadFault(YamlSection section)
+    {
+        var span = ReadSpan(section, 1);
+        var mask = section.RequiredNumber("mask", 1, ushort.MaxValue);
+        var means = section.RequiredText("means");
+        section.Done();
+        return span is null || mask is null || means is null ? null : new TemplateFault(span.Value, (ushort)mask, means);
     }
 
     private TemplateProbe? ReadProbe(YamlSection section)

@@ -13,11 +13,13 @@ namespace UsageBilling.Edge.Meters;
 /// </summary>
 public sealed class ModbusMeter(ModbusMeterSettings settings, IModbusClient client, TimeProvider time) : IMeter
 {
-    private readonly ImmutableArray<RegisterRead> _billing = Plan(settings.Template, withPower: false);
-    private readonly ImmutableArray<RegisterRead> _watching = Plan(settings.Template, withPower: true);
+    private readonly ImmutableArray<RegisterRead> _billing = Plan(settings.Template, settings.Template.Faults.Select(f => f.Span));
+    private readonly ImmutableArray<RegisterRead> _watching = Plan(settings.Template, settings.Template.Power is { } power ? [power.Span] : []);
     private readonly MeterIdentity _identity = new(settings, client);
     private string? _reportedSerial;
     private string? _readSerial;
+    private string _reportedFaults = "";
+    private string _readFaults = "";
 
     /// <inheritdoc/>
     public MeterSettings Settings => settings;
@@ -34,6 +36,7 @@ public sealed class ModbusMeter(ModbusMeterSettings settings, IModbusClient clie
             }
 
             var readings = ImmutableArray.CreateBuilder<Reading>(settings.Template.Registers.Length);
+            var faults = new List<string>();
             long? watts = null;
             foreach (var request in forBilling ? _billing : _watching)
             {
@@ -45,11 +48,17 @@ public sealed class ModbusMeter(ModbusMeterSettings settings, IModbusClient clie
                     Decode(register, request.Words(words, register.Span), serial, at, readings);
                 }
 
+                faults.AddRange(settings.Template.Faults.Where(f => forBilling && request.Spans.Contains(f.Span) && (request.Words(words, f.Span)[0] & f.Mask) != 0).Select(f => f.Means));
                 watts = settings.Template.Power is { } power && request.Spans.Contains(power.Span) ? Watts(power, request.Words(words, power.Span)) : watts;
             }
 
-            _readSerial = forBilling ? serial : _readSerial;
-            return new MeterRead(readings.ToImmutable(), watts, Exchange(serial));
+            if (!forBilling)
+            {
+                return new MeterRead(readings.ToImmutable(), watts, Exchange(serial));
+            }
+
+            (_readSerial, _readFaults) = (serial, string.Join(", ", faults));
+            return new MeterRead([.. readings.Select(r => faults.Count == 0 ? r : r with { Quality = r.Quality | ReadingQuality.MeterFault })], watts, [.. Exchange(serial), .. Faults()]);
         }
         catch (ModbusException e)
         {
@@ -58,14 +67,11 @@ public sealed class ModbusMeter(ModbusMeterSettings settings, IModbusClient clie
     }
 
     /// <inheritdoc/>
-    public void Stored() => _reportedSerial = _readSerial;
+    public void Stored() => (_reportedSerial, _reportedFaults) = (_readSerial, _readFaults);
 
-    // At a boundary nothing is asked for that is not billed: on a slow line each request makes the next meter's readings later.
-    private static ImmutableArray<RegisterRead> Plan(MeterTemplate template, bool withPower)
-    {
-        var spans = template.Registers.Select(r => r.Span);
-        return RegisterPlan.Merge(withPower && template.Power is { } power ? spans.Append(power.Span) : spans, template.MaxGap, template.MaxCount);
-    }
+    // At a boundary nothing is asked for that is not billed, or says whether it may be: on a slow line each request makes the next meter's readings later.
+    private static ImmutableArray<RegisterRead> Plan(MeterTemplate template, IEnumerable<RegisterSpan> more) =>
+        RegisterPlan.Merge(template.Registers.Select(r => r.Span).Concat(more).Distinct(), template.MaxGap, template.MaxCount);
 
     // A register that the meter does not have is left out: a meter without export is no broken meter.
     private void Decode(TemplateRegister register, ReadOnlySpan<ushort> words, string serial, Instant at, ImmutableArray<Reading>.Builder into)
@@ -112,6 +118,10 @@ public sealed class ModbusMeter(ModbusMeterSettings settings, IModbusClient clie
         settings.Serial == MeterIdentity.Auto && _reportedSerial is not null && _reportedSerial != serial
             ? [new EventNote(Now(), "meter-exchanged", null, $"meter {settings.Id}: serial number {serial} instead of {_reportedSerial}")]
             : [];
+
+    private ImmutableArray<EventNote> Faults() => _readFaults == _reportedFaults
+        ? []
+        : [new EventNote(Now(), "meter-fault", null, $"meter {settings.Id}: {(_readFaults.Length == 0 ? "no fault any more" : _readFaults)}")];
 
     private async ValueTask PauseAsync(CancellationToken cancellationToken)
     {

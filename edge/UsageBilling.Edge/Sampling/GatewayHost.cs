@@ -28,7 +28,7 @@ internal static class GatewayHost
 
         var siteTime = simulation is null ? TimeProvider.System : new SimulatedTime(simulation.From);
         builder.Services.AddSingleton(configuration);
-        builder.AddHealth(simulation is null ? new GatewayClock(siteTime, configuration.Clock) : new GatewayClock(siteTime, static () => true, Guid.NewGuid()));
+        builder.AddHealth(simulation is null ? new GatewayClock(siteTime, configuration.Clock) : new GatewayClock(siteTime, static () => true, Guid.NewGuid(), simulated: true));
         builder.AddReadingBuffer(configuration.StateFolder, BufferOptionsOf(configuration, simulation is not null));
         AddMeters(builder.Services, configuration, siteTime, simulation is not null);
         builder.Services.AddSingleton<Sampler>();

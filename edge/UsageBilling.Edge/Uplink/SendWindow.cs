@@ -25,12 +25,16 @@ internal sealed class SendWindow(int size, TimeSpan resendAfter, Func<double> ra
 
     public void Sent(long sequence, TimeSpan now)
     {
-        var attempts = _flights.TryGetValue(sequence, out var before) ? before.Attempts + 1 : 0;
+        var again = _flights.TryGetValue(sequence, out var before);
+        var attempts = again ? before.Attempts + 1 : 0;
         // Between half and one and a half of the time, doubling: many gateways must not come back in step.
         var wait = resendAfter * (0.5 + random()) * (1 << Math.Min(attempts, MostDoublings));
-        _flights[sequence] = new Flight(now + wait, attempts);
+        _flights[sequence] = new Flight(now + wait, attempts, again ? before.First : now);
         Next = Math.Max(Next, sequence + 1);
     }
+
+    /// <summary>When a batch that is under way was first sent: what answers it was said after that.</summary>
+    public TimeSpan? FirstSent(long sequence) => _flights.TryGetValue(sequence, out var flight) ? flight.First : null;
 
     public void Acknowledged(long through)
     {
@@ -55,5 +59,5 @@ internal sealed class SendWindow(int size, TimeSpan resendAfter, Func<double> ra
 
     public TimeSpan? NextDue => _flights.Count == 0 ? null : _flights.Values.Min(f => f.Due);
 
-    private readonly record struct Flight(TimeSpan Due, int Attempts);
+    private readonly record struct Flight(TimeSpan Due, int Attempts, TimeSpan First);
 }

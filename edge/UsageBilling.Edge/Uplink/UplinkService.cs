@@ -11,6 +11,7 @@ namespace UsageBilling.Edge.Uplink;
 public sealed class UplinkService(
     UplinkOptions options,
     ReadingBuffer buffer,
+    GatewayClock clock,
     GatewayKeys keys,
     StatusBoard status,
     LiveFeed live,
@@ -32,7 +33,7 @@ public sealed class UplinkService(
             string why;
             try
             {
-                await using var session = new UplinkSession(options, buffer, keys, status, live, supervised, _time, logger);
+                await using var session = new UplinkSession(options, buffer, clock, keys, status, live, supervised, _time, logger);
                 await session.Run(stoppingToken);
                 return;
             }

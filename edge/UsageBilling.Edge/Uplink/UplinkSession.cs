@@ -16,6 +16,7 @@ namespace UsageBilling.Edge.Uplink;
 internal sealed class UplinkSession(
     UplinkOptions options,
     ReadingBuffer buffer,
+    GatewayClock clock,
     GatewayKeys keys,
     StatusBoard status,
     LiveFeed live,
@@ -33,6 +34,7 @@ internal sealed class UplinkSession(
     private BrokerConnection _broker = null!;
     private SendWindow _window = null!;
     private byte[]? _asked;
+    private TimeSpan _askedAt;
     private TimeSpan _askAgain;
     private int _asks;
     private bool _positioned;
@@ -151,7 +153,7 @@ internal sealed class UplinkSession(
     private async Task AskPosition(CancellationToken cancellationToken)
     {
         var position = buffer.Position;
-        _asked = RandomNumberGenerator.GetBytes(16);
+        (_asked, _askedAt) = (RandomNumberGenerator.GetBytes(16), Now);
         var wait = options.ResendAfter * (0.5 + Random.Shared.NextDouble()) * Math.Min(1 << Math.Min(_asks++, 8), 4);
         _askAgain = Now + wait;
         var request = new PositionRequest
@@ -168,6 +170,7 @@ internal sealed class UplinkSession(
     private async Task TakePosition(Ack ack, CancellationToken cancellationToken)
     {
         _asked = null;
+        CompareClocks(ack, _askedAt);
         var through = (long)ack.CommittedThrough;
         if (!await buffer.TakePosition(BatchCodec.Uuid(ack.Stream), through, ack.Hash.ToByteArray(), Terms, cancellationToken))
         {
@@ -182,9 +185,19 @@ internal sealed class UplinkSession(
     private async Task TakeCommitted(Ack ack, CancellationToken cancellationToken)
     {
         var stream = BatchCodec.Uuid(ack.Stream);
+        CompareClocks(ack, _window.FirstSent((long)ack.CommittedThrough));
         if (await buffer.Acknowledge(stream, (long)ack.CommittedThrough, ack.Hash.ToByteArray(), cancellationToken))
         {
             _window.Acknowledged((long)ack.CommittedThrough);
+        }
+    }
+
+    /// <summary>An answer tells the cloud's time, which lies between what it answers and now.</summary>
+    private void CompareClocks(Ack ack, TimeSpan? askedAt)
+    {
+        if (askedAt is { } asked && ack.AtMs > 0 && ack.AtMs <= NodaTime.Instant.MaxValue.ToUnixTimeMilliseconds())
+        {
+            clock.Compare(NodaTime.Instant.FromUnixTimeMilliseconds(ack.AtMs), NodaTime.Duration.FromTimeSpan(Now - asked));
         }
     }
 

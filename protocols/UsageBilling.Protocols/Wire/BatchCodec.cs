@@ -8,6 +8,7 @@ namespace UsageBilling.Protocols.Wire;
 public static class BatchCodec
 {
     private const int HashLength = 32;
+    private const long LongestOffsetMs = 1_000L * 365 * 86_400_000;
 
     /// <summary>The body's bytes; hashed, signed and kept as they are.</summary>
     public static byte[] Encode(ReadingBatch batch)
@@ -19,6 +20,7 @@ public static class BatchCodec
             Sequence = batch.Sequence,
             PreviousHash = ByteString.CopyFrom(batch.PreviousHash.AsSpan()),
             SealedAtMs = batch.SealedAt.ToUnixTimeMilliseconds(),
+            ClockOffsetMs = (long)(batch.ClockOffset?.TotalMilliseconds ?? 0),
         };
         if (batch.Predecessor is { } predecessor)
         {
@@ -103,7 +105,11 @@ public static class BatchCodec
                 Instant.FromUnixTimeMilliseconds(IsInstant(e.AtMs) ? e.AtMs : body.SealedAtMs),
                 e.Kind,
                 RegisterKey.TryParse(e.Register, out var key) ? key : null,
-                e.Detail))]);
+                e.Detail))])
+        {
+            // What no clock can be off by says as little as nothing.
+            ClockOffset = body.ClockOffsetMs == 0 || Math.Abs((decimal)body.ClockOffsetMs) > LongestOffsetMs ? null : Duration.FromMilliseconds(body.ClockOffsetMs),
+        };
         return true;
     }
 

@@ -29,6 +29,12 @@ public sealed record ReadingBatch(
 
     /// <summary>The most readings a batch holds while the gateway is live.</summary>
     public const int MaxLiveReadings = 128;
+
+    /// <summary>
+    /// How far the clock that dated the readings was off the cloud's at least, gateway minus cloud; null: less than a second, or not known.
+    /// Whole milliseconds.
+    /// </summary>
+    public Duration? ClockOffset { get; init; }
 }
 
 /// <summary>Batches [From, the gap's own sequence] are lost; the next batch names <paramref name="NextPreviousHash"/> as its previous hash.</summary>

@@ -20,8 +20,10 @@ public sealed class EmbeddedBrokerTests(MigratedDatabase database) : IClassFixtu
         using var gateway = await FieldGateway.EnrolledAsync(database.Source);
         await using var connection = await MqttGateway.ConnectAsync(gateway, cloud.MqttPort);
         await Task.WhenAll(gateway.Next(200, 8).Select(connection.PublishAsync));
+        var begun = FieldGateway.Now.ToUnixTimeMilliseconds();
         var (ack, _) = await connection.HearAsync(a => a.CommittedThrough == 200);
         Assert.Equal(gateway.LastHash, ack.Hash.ToByteArray());
+        Assert.InRange(ack.AtMs, begun - 60_000, FieldGateway.Now.ToUnixTimeMilliseconds());
         Assert.Equal(200, await questions.JournalledAsync(gateway));
     }
 
@@ -36,6 +38,7 @@ public sealed class EmbeddedBrokerTests(MigratedDatabase database) : IClassFixtu
         await connection.PublishAsync(Topics.Position(gateway.Name), new PositionRequest { Stream = BatchCodec.Bytes(gateway.Stream) }.ToByteArray(), [7, 8, 9]);
         var (ack, correlation) = await connection.HearAsync(a => a.Kind == Ack.Types.Kind.Position);
         Assert.Equal([7, 8, 9], correlation);
+        Assert.InRange(ack.AtMs, FieldGateway.Now.ToUnixTimeMilliseconds() - 60_000, FieldGateway.Now.ToUnixTimeMilliseconds());
         Assert.Equal((1ul, ByteString.CopyFrom(gateway.LastHash)), (ack.CommittedThrough, ack.Hash));
     }
 

@@ -3,6 +3,7 @@ using Google.Protobuf;
 using NodaTime;
 using UsageBilling.Cloud.Gateways;
 using UsageBilling.Cloud.Ingest;
+using UsageBilling.Protocols;
 using UsageBilling.Protocols.Wire;
 using static UsageBilling.Cloud.Tests.Ingest.IngestCloud;
 
@@ -24,6 +25,16 @@ public sealed class FailureTableTests(MigratedDatabase database) : IClassFixture
         Assert.Equal(gateway.LastHash, ack.Hash.ToByteArray());
         Assert.Equal(2, await cloud.JournalledAsync(gateway));
         Assert.Equal(3, await cloud.AskAsync<int>("SELECT reading_count FROM reading_batch WHERE gateway = $1 AND sequence = 1", gateway.Name));
+        Assert.Equal([FieldGateway.Register.Id.Value], await cloud.AskAsync<Guid[]>("SELECT register_ids FROM reading_batch WHERE gateway = $1 AND sequence = 1", gateway.Name));
+    }
+
+    [Fact]
+    public async Task A_batch_is_found_with_the_register_at_which_another_meter_answered()
+    {
+        using var gateway = await EnrolAsync();
+        var body = gateway.Poison(BatchCodec.Encode(new ReadingBatch(gateway.Name, gateway.Stream, 1, [], null, FieldGateway.Start, [], null,
+            [new EventNote(FieldGateway.Start, EventKinds.MeterSerial, FieldGateway.Register, "X"), new EventNote(FieldGateway.Start, "started", new RegisterKey("a", "b", ObisCode.ActiveImport), "")])));
+        await cloud.TakeAsync(gateway.Send(body));
         Assert.Equal([FieldGateway.Register.Id.Value], await cloud.AskAsync<Guid[]>("SELECT register_ids FROM reading_batch WHERE gateway = $1 AND sequence = 1", gateway.Name));
     }
 

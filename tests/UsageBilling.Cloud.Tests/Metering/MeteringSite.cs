@@ -68,14 +68,17 @@ internal sealed class MeteringSite
         Enumerable.Range(0, count).Select(i => new Reading(register, from + Duration.FromMinutes((long)i * minutes), value(i), 0, ReadingQuality.Good));
 
     /// <summary>Journals readings as the next batch of a stream.</summary>
-    public async Task JournalAsync(IEnumerable<Reading> readings, Guid? stream = null, byte[]? body = null)
+    public async Task JournalAsync(IEnumerable<Reading> readings, Guid? stream = null, byte[]? body = null, Duration? clockOffset = null, params EventNote[] events)
     {
         List<Reading> carried = [.. readings];
         var id = stream ?? Stream;
         var (sequence, previous) = streams.GetValueOrDefault(id, (0, []));
         sequence++;
         body ??= BatchCodec.Encode(new ReadingBatch(
-            Gateway, id, (ulong)sequence, [.. previous], null, Time.GetCurrentInstant(), [.. carried], null, []));
+            Gateway, id, (ulong)sequence, [.. previous], null, Time.GetCurrentInstant(), [.. carried], null, [.. events])
+        {
+            ClockOffset = clockOffset,
+        });
         var hash = BatchSignature.Hash(body);
         streams[id] = (sequence, hash);
         await using var connection = await database.OpenConnectionAsync();
@@ -87,7 +90,7 @@ internal sealed class MeteringSite
             VALUES ($1, $2, $3, $4, 0, $5, $5, $6, 'test', '\x', $7, $8, $9, $10, $11)
             """, default, Gateway, id, sequence, Time.GetCurrentInstant(), hash, previous, body,
             carried.Count, carried.Count == 0 ? DBNull.Value : carried.Min(r => r.At), carried.Count == 0 ? DBNull.Value : carried.Max(r => r.At),
-            carried.Select(r => r.Register.Id.Value).Distinct().ToArray());
+            carried.Select(r => r.Register.Id.Value).Concat(events.Where(e => e.Register is not null).Select(e => e.Register!.Value.Id.Value)).Distinct().ToArray());
         await connection.RunAsync(
             "UPDATE stream SET committed_through = $3, last_hash = $4, last_received_at = $5 WHERE gateway = $1 AND stream = $2", default, Gateway, id, sequence, hash, Time.GetCurrentInstant());
         await transaction.CommitAsync();

@@ -130,6 +130,65 @@ public class ModbusMeterTests
     }
 
     [Fact]
+    public async Task Another_meter_that_answers_is_told_once_for_each_register_until_the_right_one_is_back()
+    {
+        ushort serial = 100;
+        await using var server = Serve((_, at) => at == 0x8901 ? serial : (ushort)0);
+        await using var client = Client(server);
+        var line = new MeterLine([Meter(client, "abb-b23", "101")], _time, TimeProvider.System, TimeSpan.FromSeconds(10));
+        var told = Assert.Single(await line.PollAsync(true, Token)).Events;
+        Assert.Equal("meter-failing", told[0].Kind);
+        Assert.Contains(told, e => (e.Kind, e.Detail, e.Register) == ("meter-serial", "100", new RegisterKey("maker", "101", ObisCode.ActiveImport)));
+        Assert.Equal(MeterTemplates.BuiltIn.Find("abb-b23")!.Registers.Length, told.Count(e => e.Kind == "meter-serial"));
+
+        // People who watch get its values; the next boundary finds it as before, and tells only that it fails.
+        await line.PollAsync(false, Token);
+        Assert.DoesNotContain(Assert.Single(await line.PollAsync(true, Token)).Events, e => e.Kind == "meter-serial");
+        serial = 200;
+        Assert.Contains(Assert.Single(await line.PollAsync(true, Token)).Events, e => e is { Kind: "meter-serial", Detail: "200" });
+        serial = 101;
+        Assert.Equal("meter-back", Assert.Single(Assert.Single(await line.PollAsync(true, Token)).Events).Kind);
+        serial = 200;
+        Assert.Contains(Assert.Single(await line.PollAsync(true, Token)).Events, e => e is { Kind: "meter-serial", Detail: "200" });
+    }
+
+    [Fact]
+    public async Task A_meter_in_test_mode_flags_its_readings_and_tells_so_once()
+    {
+        var folder = Directory.CreateTempSubdirectory("ub-templates-").FullName;
+        File.WriteAllText(Path.Combine(folder, "mine.yaml"), """
+            template: mine
+            manufacturer: me
+            model: M
+            function: 3
+            registers:
+              - { obis: "1-0:1.8.0", address: 0, type: u32, resolution: 1 Wh, digits: 9 }
+            faults:
+              - { address: 100, mask: 0x0004, means: test mode }
+              - { address: 101, mask: 0xFF00, means: measuring fault }
+            """);
+        var template = MeterTemplates.BuiltIn.With(folder, out var mistakes).Find("mine")!;
+        Assert.Empty(mistakes);
+        Directory.Delete(folder, recursive: true);
+        ushort status = 0x0001;
+        await using var server = Serve((_, at) => at == 100 ? status : at == 101 ? 0x00FF : 7);
+        await using var client = Client(server);
+        var meter = new ModbusMeter(new ModbusMeterSettings("m", "maker", "1", "bus", 1, template, false), client, _time);
+        var good = await meter.ReadAsync(true, Token);
+        Assert.Equal((ReadingQuality.Good, 0), (Assert.Single(good.Readings).Quality, good.Events.Length));
+
+        status = 0x0005;
+        var tested = await meter.ReadAsync(true, Token);
+        Assert.Equal(ReadingQuality.MeterFault, Assert.Single(tested.Readings).Quality);
+        Assert.Equal(("meter-fault", "meter m: test mode"), Assert.Single(tested.Events) is var told ? (told.Kind, told.Detail) : default);
+        Assert.Single((await meter.ReadAsync(true, Token)).Events);
+        meter.Stored();
+        Assert.Empty((await meter.ReadAsync(true, Token)).Events);
+        status = 0;
+        Assert.Equal("meter m: no fault any more", Assert.Single((await meter.ReadAsync(true, Token)).Events).Detail);
+    }
+
+    [Fact]
     public void A_template_with_mistakes_names_their_lines()
     {
         var folder = Directory.CreateTempSubdirectory("ub-templates-").FullName;

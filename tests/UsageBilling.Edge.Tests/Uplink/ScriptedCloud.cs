@@ -50,6 +50,9 @@ internal sealed class ScriptedCloud : IAsyncDisposable
 
     public string? Password { get; set; }
 
+    /// <summary>The clock that answers tell; null: they tell none, as those of an older cloud.</summary>
+    public Func<NodaTime.Instant>? Clock { get; set; }
+
     public static async Task<ScriptedCloud> Start(string gateway, ECDsa key, X509Certificate2? certificate = null, int? onPort = null)
     {
         var port = onPort ?? FreePort();
@@ -184,6 +187,11 @@ internal sealed class ScriptedCloud : IAsyncDisposable
 
     private Task Send(string topic, IMessage body, byte[]? correlation)
     {
+        if (body is Ack ack && Clock is { } clock)
+        {
+            ack.AtMs = clock().ToUnixTimeMilliseconds();
+        }
+
         var message = new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(body.ToByteArray()).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce);
         if (correlation is not null)
         {

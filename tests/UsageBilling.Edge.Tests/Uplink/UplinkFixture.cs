@@ -61,7 +61,7 @@ internal sealed class UplinkFixture : IAsyncDisposable
         await Disconnect();
         Options = Options with { Port = cloud.Port };
         var supervision = new Supervision(TimeProvider.System);
-        _uplink = new UplinkService(Options, Buffer, Keys, new StatusBoard(Buffer, Store.Clock, supervision), Live, supervision, _logging.CreateLogger<UplinkService>());
+        _uplink = new UplinkService(Options, Buffer, Store.Clock, Keys, new StatusBoard(Buffer, Store.Clock, supervision), Live, supervision, _logging.CreateLogger<UplinkService>());
         await _uplink.StartAsync(CancellationToken.None);
     }
 

@@ -19,7 +19,7 @@ internal static class ABatch
     /// <summary>Everything that a batch holds, as text: records with immutable arrays in them do not compare by content.</summary>
     public static string Text(ReadingBatch b) => string.Join('\n',
     [
-        $"{b.Gateway} {b.Stream} {b.Sequence} {Hex(b.PreviousHash)} {b.Predecessor} {b.SealedAt.ToUnixTimeMilliseconds()}",
+        $"{b.Gateway} {b.Stream} {b.Sequence} {Hex(b.PreviousHash)} {b.Predecessor} {b.SealedAt.ToUnixTimeMilliseconds()} {b.ClockOffset?.TotalMilliseconds}",
         b.Gap is { } gap ? $"gap {gap.From} {Hex(gap.NextPreviousHash)} {gap.Reason}" : "",
         .. b.Readings.Select(r => $"{r.Register} {r.At.ToUnixTimeMilliseconds()} {r.Value} {r.Scale} {(byte)r.Quality}"),
         .. b.Events.Select(e => $"{e.At.ToUnixTimeMilliseconds()} {e.Kind} {e.Register} {e.Detail}"),

@@ -123,6 +123,18 @@ public sealed class BatchCodecTests
         Assert.Single(batch.Readings);
     }
 
+    [Theory]
+    [InlineData(long.MinValue)]
+    [InlineData(long.MaxValue)]
+    public void An_offset_that_no_clock_can_have_is_left_out_and_costs_no_reading(long offset)
+    {
+        var body = BatchBody.Parser.ParseFrom(BatchCodec.Encode(ABatch.With(ABatch.Reading())));
+        body.ClockOffsetMs = offset;
+        var batch = ABatch.Decoded(body.ToByteArray());
+        Assert.Null(batch.ClockOffset);
+        Assert.Single(batch.Readings);
+    }
+
     [Fact]
     public void Fields_of_a_later_version_are_passed_over()
     {
@@ -166,6 +178,7 @@ public sealed class BatchCodecTests
             from registers in register.ListOf(3)
             from notes in events.ListOf(2)
             from sequence in Gen.Choose(1, 1_000_000)
+            from offset in Gen.Frequency((2, Gen.Constant(0)), (1, Gen.Choose(int.MinValue, int.MaxValue)))
             from gap in Gen.Frequency((4, Gen.Constant(false)), (1, Gen.Constant(true)))
             select ABatch.With(gap ? [] : registers.SelectMany(r => r).DistinctBy(r => (r.Register, r.Scale, r.At)).GroupBy(r => r.Register).SelectMany(g => g)) with
             {
@@ -174,6 +187,7 @@ public sealed class BatchCodecTests
                 Predecessor = sequence == 1 ? new Guid("0191f5c2-7d3a-7c7e-9b5e-2f6f0f1a2b3d") : null,
                 Gap = gap ? new SequenceGap(1, [.. new byte[32]], "lost") : null,
                 Events = [.. notes],
+                ClockOffset = offset == 0 ? null : Duration.FromMilliseconds(offset),
             };
     }
 }

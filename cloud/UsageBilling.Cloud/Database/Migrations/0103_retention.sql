@@ -65,6 +65,8 @@ BEGIN
     dropped := dropped + drop_reading_batch_months((new_floor - interval '1 month')::date);
     DELETE FROM register_read WHERE at < new_floor::timestamp AT TIME ZONE 'UTC';
     DELETE FROM register_correction WHERE at < new_floor::timestamp AT TIME ZONE 'UTC';
+    DELETE FROM register_clock WHERE day < new_floor;
+    DELETE FROM register_other_meter WHERE at < new_floor::timestamp AT TIME ZONE 'UTC';
     DELETE FROM usage_event WHERE event_at < new_floor::timestamp AT TIME ZONE 'UTC';
     DELETE FROM usage_total WHERE to_at <= new_floor::timestamp AT TIME ZONE 'UTC';
     DELETE FROM interval_override WHERE day < new_floor;
