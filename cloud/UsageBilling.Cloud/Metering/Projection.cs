@@ -17,6 +17,7 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now, Sende
     private readonly RegisterDayStore _store = new(connection);
     private readonly List<ParkedReadings> _parked = [];
     private readonly RegisterNotes _notes = new();
+    private readonly HashSet<(RegisterId Register, LocalDate Day)> _misfits = [];
 
     /// <summary>Applies batches and returns what must be parked.</summary>
     public async Task<IReadOnlyList<ParkedReadings>> ApplyAsync(IReadOnlyList<JournalBatch> batches, CancellationToken cancellationToken)
@@ -56,6 +57,7 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now, Sende
         await _notes.SaveAsync(connection, replace: false, cancellationToken);
         await senders.SaveAsync(connection, cancellationToken);
         await new Recomputation(connection, _store, registers, now).RunAsync(dirty, cancellationToken);
+        await ValidateAgainAsync(registers, cancellationToken);
         await TimeOfUseRegisters.ReadLateAsync(connection, [.. dirty.Windows().Where(w => registers[w.Register].Installations.IsEmpty)], now, cancellationToken);
         return _parked;
     }
@@ -110,6 +112,11 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now, Sende
                 var route = Route.Of(reading, register, journal.ReceivedAt, floor);
                 if (route.Refusal is { } reason)
                 {
+                    if (reason == Route.WrongScale)
+                    {
+                        _misfits.Add((register.Id, UtcDay.Of(reading.At)));
+                    }
+
                     Count(refusals, reading, reason, route.Detail!);
                     continue;
                 }
@@ -146,6 +153,17 @@ internal sealed class Projection(NpgsqlConnection connection, Instant now, Sende
         refusals[(reading.Register, reason)] = refusals.TryGetValue((reading.Register, reason), out var before)
             ? new Refused(before.Count + 1, before.Detail, Instant.Min(before.First, reading.At), Instant.Max(before.Last, reading.At))
             : new Refused(1, detail, reading.At, reading.At);
+
+    /// <summary>What is said of a register, or parked of it, changes no interval: ended days that it speaks of are due all the same. What another meter answered holds until now.</summary>
+    private Task ValidateAgainAsync(Dictionary<RegisterId, KnownRegister> registers, CancellationToken cancellationToken)
+    {
+        const int LongestSilence = 100;
+        var today = UtcDay.Of(now);
+        var spoken = _notes.Clocks.Keys.Concat(_misfits).Concat(_notes.OtherMeters.SelectMany(m => Enumerable.Range(0, LongestSilence).Select(i => (m.Register, Day: UtcDay.Of(m.At).PlusDays(i)))));
+        return DueDays.AddAsync(connection, [.. spoken.Where(s => s.Day < today).Distinct().SelectMany(s => registers[s.Register].Installations
+            .Where(i => i.Terms.From < UtcDay.StartOf(s.Day.PlusDays(1)) && !(i.Terms.To <= UtcDay.StartOf(s.Day)))
+            .Select(i => (i.Channel, s.Day))).Distinct()], now, cancellationToken);
+    }
 
     // A clock may say anything, and PostgreSQL does not keep all of it.
     private static Instant Storable(Instant at) => Instant.Max(Instant.FromUtc(1900, 1, 1, 0, 0), Instant.Min(at, Instant.FromUtc(2200, 1, 1, 0, 0)));

@@ -3,6 +3,7 @@ using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
+using UsageBilling.Protocols.Wire;
 using static UsageBilling.Cloud.Tests.Metering.MeteringSite;
 
 namespace UsageBilling.Cloud.Tests.Metering;
@@ -59,8 +60,9 @@ public sealed class RetentionTests : IAsyncLifetime
         await site.ProjectAsync();
         site.Time.SetUtcNow(DateTimeOffset.Parse("2020-01-04T00:00:00Z"));
         var turn = At("2019-12-31T00:00:00Z");
-        await site.JournalAsync(Grid(site.Register, turn, 3 * 96, i => 5_000 + (3L * i)));
+        await site.JournalAsync(Grid(site.Register, turn, 3 * 96, i => 5_000 + (3L * i)), clockOffset: Duration.FromMinutes(5), events: [new EventNote(turn, EventKinds.MeterSerial, site.Register, "X"), new EventNote(turn + Duration.FromDays(2), EventKinds.MeterSerial, site.Register, "X")]);
         await site.ProjectAsync();
+        Assert.Equal((3, 2), (await CountAsync("SELECT count(*) FROM register_clock"), await CountAsync("SELECT count(*) FROM register_other_meter")));
         var (from, to) = (At("2020-01-01T00:00:00Z"), At("2020-01-03T00:00:00Z"));
         var before = await site.ReadAsync(from, to);
 
@@ -69,6 +71,7 @@ public sealed class RetentionTests : IAsyncLifetime
         Assert.Equal(new LocalDate(2020, 1, 1), state.DroppedBefore);
         Assert.Equal(0, await CountAsync("SELECT count(*) FROM pg_class WHERE relname ~ '_(2019|201907)$' AND relkind = 'r'"));
         Assert.Equal(1, await CountAsync("SELECT count(*) FROM stream_anchor"));
+        Assert.Equal((2, 1), (await CountAsync("SELECT count(*) FROM register_clock"), await CountAsync("SELECT count(*) FROM register_other_meter")));
         Assert.Empty(await site.VerifyAsync());
         Assert.Equal(before.Profile.Quantities.ToArray(), (await site.ReadAsync(from, to)).Profile.Quantities.ToArray());
         var replayed = await new Replay(database.Source, site.Time).RunAsync(null, default);

@@ -136,6 +136,22 @@ public sealed class RegisterEvidenceTests(MigratedDatabase database) : IClassFix
         Assert.Empty(await still.FindAsync());
     }
 
+    [Fact]
+    public async Task What_comes_after_the_day_was_validated_and_changes_no_interval_is_found_all_the_same()
+    {
+        var site = new RuledSite(database.Source);
+        await site.ReadAsync(r => r.At > NextMidnight && r.At < NextMidnight + Duration.FromDays(3) ? null : r);
+        var before = (await site.FindAsync()).Where(f => f.State == "open").Select(f => f.Rule).ToList();
+        Assert.DoesNotContain(RuleNames.Clock, before);
+        await site.ReadOffAsync(r => site.Slot(r) == 40, Duration.FromSeconds(300));
+        await site.Metering.JournalAsync(site.Readings().Where(r => site.Slot(r) == 41).Select(r => r with { Value = r.Value * 10 + 1, Scale = -1 }));
+        await site.Metering.JournalAsync([], events: [new EventNote(NextMidnight + Hour, EventKinds.MeterSerial, site.Metering.Register, "X-77")]);
+        var late = (await site.FindAsync()).Where(f => f.Rule is RuleNames.Clock or RuleNames.Multiplier or RuleNames.MeterSerial).OrderBy(f => f.Rule).ThenBy(f => f.Day);
+        Assert.Equal(
+            [(RuleNames.Clock, Day), (RuleNames.MeterSerial, Day.PlusDays(1)), (RuleNames.MeterSerial, Day.PlusDays(2)), (RuleNames.Multiplier, Day)],
+            late.Select(f => (f.Rule, f.Day)));
+    }
+
     private static async Task<List<string>> RowsAsync(MigratedDatabase database, RuledSite site)
     {
         await using var connection = await database.Source.OpenConnectionAsync();
