@@ -6,4 +6,7 @@ internal static class ExitCodes
     public const int Ok = 0;
     public const int BadInput = 1;
     public const int Usage = 2;
+
+    /// <summary>All is well, and there is nothing to give: an export without an interval.</summary>
+    public const int Nothing = 3;
 }

@@ -8,6 +8,7 @@ using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Formats;
+using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Exports;
@@ -71,21 +72,38 @@ internal sealed record ExportRequest(string Format, ChannelKey Channel, LocalDat
     }
 }
 
+/// <summary>What came of an export.</summary>
+/// <param name="Written">Whether anything was written.</param>
+/// <param name="Reason">Why nothing was, or what it lacks; null: there is nothing to say.</param>
+/// <param name="IsKnown">There is such a channel.</param>
+internal sealed record ExportOutcome(bool Written, string? Reason, bool IsKnown = true);
+
 /// <summary>Writes a channel's intervals, some days in memory at a time.</summary>
 internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
 {
-    /// <summary>Writes the export to a stream that stays open; false where there is no such channel, and then none is opened.</summary>
-    public async Task<bool> WriteAsync(ExportRequest request, Func<Stream> open, CancellationToken cancellationToken)
+    /// <summary>
+    /// Writes the export to a stream that stays open. Where there is no such channel, or no interval to write, none is opened: a file without an interval is no NEM12, and
+    /// a feed or a table without one says that nothing was used.
+    /// </summary>
+    public async Task<ExportOutcome> WriteAsync(ExportRequest request, Func<Stream> open, CancellationToken cancellationToken)
     {
         if (await ChannelDays.TermsAsync(database, request.Channel.Id, cancellationToken) is not { } terms)
         {
-            return false;
+            return new ExportOutcome(false, $"there is no channel {request.Channel}", IsKnown: false);
         }
 
         var channel = new ExportedChannel(terms.Key, terms.Exponent, DateTimeZoneProviders.Tzdb[terms.Zone]);
         var (from, to) = (LocalPeriod.StartOfDay(request.From, channel.Zone), LocalPeriod.StartOfDay(request.To, channel.Zone));
+        var (first, beyond) = (UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1));
+        var parked = await ChannelDays.CountParkedAsync(database, request.Channel.Id, first, beyond, cancellationToken);
+        var waiting = parked == 0 ? null : $"{parked} UTC days of it are older than what is kept and wait: usage-cloud retention --years N keeps more years and takes them up";
+        if (!await HasAnyAsync(request.Channel.Id, from, to, cancellationToken))
+        {
+            return new ExportOutcome(false, $"channel {request.Channel} has no interval from {request.From:uuuu-MM-dd} to {request.To:uuuu-MM-dd}{(waiting is null ? string.Empty : "; " + waiting)}");
+        }
+
         var methods = await ImportedMethods.ReadAsync(database, request.Channel.Id, from, to, cancellationToken);
-        var days = ChannelDays.ReadAsync(database, request.Channel.Id, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1), cancellationToken)
+        var days = ChannelDays.ReadAsync(database, request.Channel.Id, first, beyond, cancellationToken)
             .Select(day => Exported(day, methods)).ToBlockingEnumerable(cancellationToken); // the pure writers take days as they need them
         var now = time.GetCurrentInstant();
         var output = open();
@@ -95,7 +113,7 @@ internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
             await using var xml = XmlWriter.Create(output, new XmlWriterSettings { Indent = true, Async = true, CloseOutput = false, Encoding = new UTF8Encoding(false) });
             GreenButtonWriter.Write(xml, channel, days, from, to, now, summary);
             await xml.FlushAsync();
-            return true;
+            return new ExportOutcome(true, waiting);
         }
 
         await using var text = new StreamWriter(output, new UTF8Encoding(false), 64 * 1024, leaveOpen: true) { NewLine = "\r\n" };
@@ -104,7 +122,25 @@ internal sealed class Export(NpgsqlDataSource database, TimeProvider time)
             await text.WriteLineAsync(line.AsMemory(), cancellationToken);
         }
 
-        return true;
+        return new ExportOutcome(true, waiting);
+    }
+
+    private async Task<bool> HasAnyAsync(ChannelId channel, Instant from, Instant to, CancellationToken cancellationToken)
+    {
+        await foreach (var day in ChannelDays.ReadAsync(database, channel, UtcDay.Of(from), UtcDay.Of(to - Duration.Epsilon).PlusDays(1), cancellationToken))
+        {
+            var start = UtcDay.StartOf(day.Day);
+            for (var slot = 0; slot < day.Intervals.Slots; slot++)
+            {
+                var at = start + Duration.FromMinutes((long)slot * day.Intervals.IntervalMinutes);
+                if (at >= from && at < to && day.Intervals.Qualities[slot] != (byte)IntervalQuality.Missing)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     // Estimates and edits made here come after what imports said: where both fit a slot, the later one is its method.

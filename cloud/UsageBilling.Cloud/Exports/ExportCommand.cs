@@ -29,10 +29,13 @@ internal static class ExportCommand
             Stream? target = null;
             try
             {
-                if (await new Export(database.Source, TimeProvider.System).WriteAsync(request, () => target = file?.Create() ?? Console.OpenStandardOutput(), cancellation))
+                var outcome = await new Export(database.Source, TimeProvider.System).WriteAsync(request, () => target = file?.Create() ?? Console.OpenStandardOutput(), cancellation);
+                if (outcome.Reason is { } reason)
                 {
-                    return ExitCodes.Ok;
+                    await Console.Error.WriteLineAsync($"{(outcome.Written ? "Written, but " : "Nothing was written: ")}{reason}.");
                 }
+
+                return outcome.Written ? ExitCodes.Ok : outcome.IsKnown ? ExitCodes.Nothing : ExitCodes.BadInput;
             }
             finally
             {
@@ -41,9 +44,6 @@ internal static class ExportCommand
                     await target.DisposeAsync();
                 }
             }
-
-            await Console.Error.WriteLineAsync($"There is no channel {request.Channel}.");
-            return ExitCodes.BadInput;
         });
         return command;
     }

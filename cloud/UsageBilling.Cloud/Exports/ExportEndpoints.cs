@@ -3,7 +3,6 @@ using NodaTime.Text;
 using Npgsql;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
-using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Exports;
 
@@ -26,14 +25,15 @@ internal static class ExportEndpoints
             return ApiProblems.BadRequest(wrong!);
         }
 
-        if (await ChannelDays.TermsAsync(database, request.Channel.Id, cancellationToken) is null)
-        {
-            return ApiProblems.NotFound($"there is no channel {request.Channel}");
-        }
-
         // Written whole before it is sent: an export that fails half way is an error, never a short file.
         var file = new FileStream(Path.GetTempFileName(), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose | FileOptions.Asynchronous);
-        await new Export(database, time).WriteAsync(request, () => file, cancellationToken);
+        var outcome = await new Export(database, time).WriteAsync(request, () => file, cancellationToken);
+        if (!outcome.Written)
+        {
+            await file.DisposeAsync();
+            return ApiProblems.NotFound(outcome.Reason!);
+        }
+
         file.Position = 0;
         return TypedResults.File(file, request.ContentType, request.FileName);
     }

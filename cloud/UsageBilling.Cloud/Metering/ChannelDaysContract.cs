@@ -26,6 +26,14 @@ public static class ChannelDays
         return (await MeasuredLayer.ReadTermsAsync(connection, [channel], cancellationToken)).GetValueOrDefault(channel);
     }
 
+    /// <summary>Delivered days of [first, beyond) that are older than what is kept, and wait for more years to be kept.</summary>
+    public static async Task<long> CountParkedAsync(NpgsqlDataSource database, ChannelId channel, LocalDate first, LocalDate beyond, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return (await connection.RowsAsync(
+            "SELECT count(DISTINCT day) FROM delivered_parked WHERE channel_id = $1 AND day >= $2 AND day < $3", r => r.GetInt64(0), cancellationToken, channel.Value, first, beyond))[0];
+    }
+
     /// <summary>The days of [first, beyond) that there are, in order; a few at a time in memory.</summary>
     public static async IAsyncEnumerable<ChannelDay> ReadAsync(
         NpgsqlDataSource database, ChannelId channel, LocalDate first, LocalDate beyond, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -23,7 +23,7 @@ internal sealed class EspiFeed
     private readonly List<string?> _blocks = [];
     private readonly Dictionary<string, SourceChannel?> _channels = [];
 
-    private sealed record Entry(string Self, string Up, List<string> Related, int Line, int Service);
+    private sealed record Entry(string Self, string Up, List<string> Related, int Line, int Service, string Id);
 
     /// <summary>What stands in the way of reading the feed, or is odd about it.</summary>
     public List<SourceProblem> Problems { get; } = [];
@@ -101,7 +101,7 @@ internal sealed class EspiFeed
     private void ReadEntry(XmlReader reader)
     {
         var line = LineOf(reader);
-        var (self, up, related, kind) = (string.Empty, string.Empty, new List<string>(), string.Empty);
+        var (self, up, related, kind, id) = (string.Empty, string.Empty, new List<string>(), string.Empty, string.Empty);
         Dictionary<string, string>? fields = null;
         var duration = 0;
         var depth = reader.Depth;
@@ -129,13 +129,17 @@ internal sealed class EspiFeed
                         break;
                 }
             }
+            else if (reader.LocalName == "id" && reader.NamespaceURI == Atom && reader.Depth == depth + 1)
+            {
+                id = reader.IsEmptyElement || !reader.Read() ? string.Empty : reader.Value.Trim();
+            }
             else if (reader.NamespaceURI == Espi)
             {
                 (kind, fields, duration) = Resource(reader, depth, kind, fields, duration);
             }
         }
 
-        Keep(kind, new Entry(self, up, related, line, kind == "UsagePoint" && int.TryParse(fields?.GetValueOrDefault("kind"), NumberStyles.None, CultureInfo.InvariantCulture, out var service) ? service : -1), fields, duration);
+        Keep(kind, new Entry(self, up, related, line, kind == "UsagePoint" && int.TryParse(fields?.GetValueOrDefault("kind"), NumberStyles.None, CultureInfo.InvariantCulture, out var service) ? service : -1, id), fields, duration);
     }
 
     private static (string Kind, Dictionary<string, string>? Fields, int Duration) Resource(XmlReader reader, int depth, string kind, Dictionary<string, string>? fields, int duration)
@@ -262,10 +266,11 @@ internal sealed class EspiFeed
             Problems.Add(new SourceProblem(meter?.Line ?? 1, $"the values of \"{name}\" are no quantities of their intervals (accumulationBehaviour {Number("accumulationBehaviour")}, 4 is): they are read and delivered to no channel", false));
         }
 
-        // A second meter reading of the same kind at a usage point is a point of its own.
+        // A second meter reading of the same kind at a usage point is a point of its own; an export's are one channel, whose interval length changed.
         var id = point?.Self.Trim('/') is { Length: > 0 } self ? self : name;
         var register = meter is { Self.Length: > 0 } ? meter.Self[(meter.Self.LastIndexOf('/') + 1)..] : name;
-        var target = measured is { } m && !taken.Add((id, m.Measurand)) ? PointName.Of($"{id}-{register}") : PointName.Of(id);
+        var exported = point is null ? null : GreenButtonWriter.PointOf(point.Self, point.Id);
+        var target = exported ?? (measured is { } m && !taken.Add((id, m.Measurand)) ? PointName.Of($"{id}-{register}") : PointName.Of(id));
         return new SourceChannel(id, register, EspiCodes.Symbol(uom), seconds is > 0 and <= 3600 ? seconds / 60 : null, measured?.Measurand, measured?.Exponent ?? 0, zone)
         {
             Point = target,

@@ -17,6 +17,7 @@ public static class GreenButtonWriter
 {
     private const string Atom = "http://www.w3.org/2005/Atom";
     private const string Espi = EspiFeed.Espi;
+    private const string PointPrefix = "UsagePoint/";
 
     /// <summary>Writes the whole document.</summary>
     /// <param name="writer">Where to; the caller flushes it.</param>
@@ -86,7 +87,7 @@ public static class GreenButtonWriter
 
     private sealed class Feed(XmlWriter writer, ExportedChannel channel, Instant writtenAt)
     {
-        private readonly string _point = "UsagePoint/" + channel.Key.Point;
+        private readonly string _point = PointPrefix + channel.Key.Point;
         private readonly string _time = "LocalTimeParameters/" + PointName.Of(channel.Zone.Id);
         private readonly string _measure = $"{channel.Key.Measurand.Quantity}-{channel.Key.Measurand.Direction}";
         private readonly string _updated = InstantPattern.General.Format(writtenAt);
@@ -260,6 +261,11 @@ public static class GreenButtonWriter
 
         private void Element(string name, long value) => writer.WriteElementString(name, Espi, value.ToString(CultureInfo.InvariantCulture));
 
-        private static string Urn(string name) => $"urn:uuid:{NameBasedGuid.Create(NameBasedGuid.Channels, "greenbutton/" + name)}";
     }
+
+    /// <summary>The service point of an entry that this writer made: its id is the name's own. Null for feeds of others.</summary>
+    internal static string? PointOf(string self, string id) =>
+        self.StartsWith(PointPrefix, StringComparison.Ordinal) && id == Urn(self) && Name.IsValid(self[PointPrefix.Length..]) ? self[PointPrefix.Length..] : null;
+
+    private static string Urn(string name) => $"urn:uuid:{NameBasedGuid.Create(NameBasedGuid.Channels, "greenbutton/" + name)}";
 }

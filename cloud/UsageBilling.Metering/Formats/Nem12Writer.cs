@@ -11,7 +11,7 @@ namespace UsageBilling.Metering.Formats;
 /// Intervals as NEM12. A market day is written whole where any of its intervals is wanted and known: what is missing, or was not asked for, is null (N).
 /// Measured is A; what the meter's register proves but not its course in time is S12 (calculated); an estimate is S with AEMO's number of its method;
 /// an edit is F (final substitute). Days in which the interval length changes are written at the length that holds both; intervals of 10 and 60 minutes,
-/// which NEM12 does not have, are cut to 5 and 30, their sums unchanged.
+/// which NEM12 does not have, are cut to 5 and 30, their sums unchanged: parts of a measured interval are S12, and the reason says of what.
 /// Source: AEMO, Meter Data File Format Specification NEM12 &amp; NEM13, chapter 4.
 /// </summary>
 public static class Nem12Writer
@@ -130,7 +130,7 @@ public static class Nem12Writer
     private static (string Code, string? Reason) Code(Slot slot) => slot.Quality switch
     {
         IntervalQuality.Measured => ("A", null),
-        IntervalQuality.Interpolated => (string.Create(CultureInfo.InvariantCulture, $"S{AemoMethods.Calculated}"), null),
+        IntervalQuality.Interpolated => (string.Create(CultureInfo.InvariantCulture, $"S{AemoMethods.Calculated}"), slot.PartOf is { } minutes ? $"part of a measured interval of {minutes} minutes" : null),
         IntervalQuality.Estimated or IntervalQuality.Edited when AemoMethods.IsFlag(slot.Method?.Method) => (slot.Method!.Method, slot.Method.Reason),
         IntervalQuality.Estimated => (string.Create(CultureInfo.InvariantCulture, $"S{AemoMethods.NumberOf(slot.Method?.Method)}"), slot.Method?.Reason),
         IntervalQuality.Edited => (string.Create(CultureInfo.InvariantCulture, $"F{AemoMethods.NumberOf(slot.Method?.Method)}"), slot.Method?.Reason),
@@ -139,7 +139,7 @@ public static class Nem12Writer
 
     private static string Stamp(Instant at) => at.InZone(NemText.Zone).LocalDateTime.ToString("uuuuMMddHHmmss", CultureInfo.InvariantCulture);
 
-    private readonly record struct Slot(long Quantity, IntervalQuality Quality, ExportedMethod? Method);
+    private readonly record struct Slot(long Quantity, IntervalQuality Quality, ExportedMethod? Method, int? PartOf);
 
     private sealed record MarketDay(LocalDate Date, int Minutes, Slot[] Slots, Instant StatedAt);
 
@@ -208,7 +208,9 @@ public static class Nem12Writer
             var index = (at.ToUnixTimeSeconds() - start.ToUnixTimeSeconds()) / (60 * minutes);
             if (at >= start && index < slots.Length && at >= from && at < to)
             {
-                slots[(int)index] = new Slot(cut.Quantities[slot], (IntervalQuality)cut.Qualities[slot], day.MethodOf(slot * minutes / source));
+                var whole = slot * minutes / source;
+                int? partOf = source > minutes && day.Intervals.Qualities[whole] == (byte)IntervalQuality.Measured ? source : null;
+                slots[(int)index] = new Slot(cut.Quantities[slot], (IntervalQuality)cut.Qualities[slot], day.MethodOf(whole), partOf);
             }
         }
     }

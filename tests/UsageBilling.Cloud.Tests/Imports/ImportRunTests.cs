@@ -172,7 +172,7 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
         var (request, _) = ExportRequest.Read(format, $"{source}/ActiveEnergy/Import", "2026-01-01", "2026-01-02");
         await using (var stream = File.Create(path))
         {
-            Assert.True(await new Export(_database.Source, _time).WriteAsync(request!, () => stream, default));
+            Assert.Equal(new ExportOutcome(true, null), await new Export(_database.Source, _time).WriteAsync(request!, () => stream, default));
         }
 
         var outcome = await new ImportRun(_database.Source, _time).RunAsync(RawFile.At(path), new ImportFormat(format, "out", Point: format == "csv" ? null : source + "-back"), "test", null, default);
@@ -200,6 +200,43 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
         var lines = Encoding.UTF8.GetString(stream.ToArray()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("200,FLAGS,E1,E1,E1,,,kWh,30,", lines[1]);
         Assert.Equal(parts, lines.Where(l => l.StartsWith("400", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("csv")]
+    [InlineData("nem12")]
+    [InlineData("greenbutton")]
+    public async Task An_export_without_an_interval_says_so_and_writes_nothing(string format)
+    {
+        var point = "EMPTY-" + format;
+        await ImportAsync(Write($"{point}.csv", "start,kwh", "1999-01-01 00:00,1", "1999-01-01 00:30,1"), "csv");
+        async Task<ExportOutcome> ExportAsync(string from, string to) => await new Export(_database.Source, _time).WriteAsync(ExportRequest.Read(format, point, from, to).Request!, () => throw new InvalidOperationException("opened"), default);
+        var parked = await ExportAsync("1999-01-01", "1999-01-02");
+        Assert.Equal((false, true), (parked.Written, parked.IsKnown));
+        Assert.Contains("1 UTC days of it are older than what is kept", parked.Reason, StringComparison.Ordinal);
+        Assert.Equal($"channel {point}/ActiveEnergy/Import has no interval from 2026-01-01 to 2026-01-02", (await ExportAsync("2026-01-01", "2026-01-02")).Reason);
+        var ran = CloudProgram.Run(_folder, "export", "--format", format, "--channel", point, "--from", "1999-01-01", "--to", "1999-01-02", "--output", "none.out", "--database", _database.Postgres.ServiceConnectionString);
+        Assert.Equal((3, "", false), (ran.Code, ran.Output, File.Exists(Path.Combine(_folder, "none.out"))));
+        Assert.StartsWith("Nothing was written: channel", ran.Error, StringComparison.Ordinal);
+        Assert.Equal(1, CloudProgram.Run(_folder, "export", "--format", format, "--channel", "NOWHERE", "--from", "1999-01-01", "--to", "1999-01-02", "--database", _database.Postgres.ServiceConnectionString).Code);
+    }
+
+    [Fact]
+    public async Task A_Green_Button_export_comes_back_to_its_own_channel_also_where_the_interval_length_changes()
+    {
+        await ImportAsync(Nem12("GB-BACK", "1.5", "20260102000000"));
+        await ImportAsync(Write("GB-BACK.csv", ["start,kwh", .. Enumerable.Range(0, 24).Select(h => $"2026-01-03 {h:00}:00,2.5")]), "csv");
+        var before = await DaysAsync("GB-BACK");
+        var path = Path.Combine(_folder, "back.xml");
+        await using (var stream = File.Create(path))
+        {
+            await new Export(_database.Source, _time).WriteAsync(ExportRequest.Read("greenbutton", "GB-BACK", "2026-01-01", "2026-01-05").Request!, () => stream, default);
+        }
+
+        var outcome = await ImportAsync(path, "greenbutton");
+        Assert.Equal("done", outcome.Record.State);
+        Assert.Equal(["GB-BACK", "GB-BACK"], outcome.Survey!.Streams.Select(s => s.Channel.Point));
+        Assert.Equal(before, await DaysAsync("GB-BACK"));
     }
 
     private Task KeepAllYearsAsync() => Retention.KeepAsync(_database.Source, 25, "test", Instant.FromDateTimeOffset(_time.GetUtcNow()), default);

@@ -44,8 +44,8 @@ public class AlternateTests(MigratedDatabase database) : IClassFixture<MigratedD
         var kept = (await IntervalOverrides.ReadAsync(connection, site.Channel, new(2026, 11, 3), new(2026, 11, 5), default)).DistinctBy(o => o.Id).Single();
         Assert.Equal((method, $"the rule set fills gaps; from {check.Channel}"), (kept.Method, kept.Reason));
         using var file = new MemoryStream();
-        Assert.True(await new Export(database.Source, site.Metering.Time).WriteAsync(
-            new ExportRequest("nem12", site.Metering.Channel, new(2026, 11, 4), new(2026, 11, 5)), () => file, default));
+        Assert.True((await new Export(database.Source, site.Metering.Time).WriteAsync(
+            new ExportRequest("nem12", site.Metering.Channel, new(2026, 11, 4), new(2026, 11, 5)), () => file, default)).Written);
         Assert.Contains($",{nem},", Encoding.UTF8.GetString(file.ToArray()), StringComparison.Ordinal);
     }
 

@@ -131,6 +131,9 @@ public class RoundTripTests
         Assert.Contains(lines, l => l.StartsWith("400,27,28,S17", StringComparison.Ordinal));
         Assert.Contains(lines, l => l.StartsWith("400,29,30,S14", StringComparison.Ordinal));
         Assert.Contains("400,31,32,F12,0,read by hand; twice", lines);
+        // A measured hour is known as a whole; its halves are calculated, and say so.
+        Assert.Contains("400,21,26,S12,0,part of a measured interval of 60 minutes", lines);
+        Assert.DoesNotContain(lines, l => l.StartsWith("400", StringComparison.Ordinal) && l.Split(',')[3] == "A");
         var survey = FileSurvey.Of(() => Nem12Reader.Read(lines));
         Assert.False(survey.Refused);
         Assert.Equal(300m, Assert.Single(survey.Streams).Sum);
