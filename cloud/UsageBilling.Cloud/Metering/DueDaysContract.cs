@@ -75,12 +75,14 @@ public static class DueDays
 
     /// <summary>
     /// UTC days [<paramref name="first"/>, <paramref name="last"/>] of channels that have ended are validated again, although their intervals did not change: what they are judged or
-    /// estimated by did. The caller holds the channels' locks. Returns how many days were not in the list yet.
+    /// estimated by did. From the first that is known on, also those of which nothing is. The caller holds the channels' locks. Returns how many days were not in the list yet.
     /// </summary>
     public static Task<int> ValidateAgainAsync(NpgsqlConnection connection, IReadOnlyCollection<ChannelId> channels, LocalDate first, LocalDate last, Instant now, CancellationToken cancellationToken) =>
         connection.RunAsync("""
             INSERT INTO interval_day_due (channel_id, day, purpose, due_since)
-            SELECT channel_id, day, 'validate', $4 FROM interval_day WHERE channel_id = ANY($1) AND day >= $2 AND day <= $3 AND day < $5
+            SELECT c.channel_id, d.day::date, 'validate', $4::timestamptz
+            FROM (SELECT channel_id, min(day) AS known FROM interval_day WHERE channel_id = ANY($1) GROUP BY channel_id) c
+            CROSS JOIN LATERAL generate_series(greatest(c.known, $2::date), least($3::date, $5::date - 1), '1 day') AS d (day)
             ON CONFLICT DO NOTHING
             """, cancellationToken, channels.Select(c => c.Value).ToArray(), first, last, now, UtcDay.Of(now));
 

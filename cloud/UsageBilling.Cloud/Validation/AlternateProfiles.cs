@@ -9,10 +9,14 @@ using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Validation;
 
-/// <summary>The channels that stand for a channel, on the grid of its window. Days on which a rule doubts them, and days on which they are not to stand for it, are missing.</summary>
+/// <summary>
+/// The channels that stand for a channel, on the grid of its window. Days on which a rule doubts them, times for which their own point has a reason for zero use, and days on which they
+/// are not to stand for it are missing.
+/// </summary>
 internal static class AlternateProfiles
 {
-    public static async Task<ImmutableArray<Alternate>> ReadAsync(NpgsqlConnection connection, ChannelId channel, LoadProfile profile, DateTimeZone zone, CancellationToken cancellationToken)
+    public static async Task<ImmutableArray<Alternate>> ReadAsync(
+        NpgsqlConnection connection, ChannelId channel, string point, LoadProfile profile, DateTimeZone zone, CancellationToken cancellationToken)
     {
         var (first, last) = (UtcDay.Of(profile.Start), UtcDay.Of(profile.End - Duration.Epsilon));
         var configured = await ChannelAlternates.ReadAsync(connection, channel, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
@@ -28,9 +32,10 @@ internal static class AlternateProfiles
             var of = terms[alternate.By];
             var days = await ValidationEvidence.ReadDaysAsync(connection, alternate.By, first, last, cancellationToken);
             var doubtful = await FindingStore.DoubtfulDaysAsync(connection, alternate.By, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
+            var reasons = of.Key.Point == point ? [] : await ZeroReasons.ReadAsync(connection, of.Key.Point, profile.Start, profile.End, cancellationToken);
             var theirs = DateTimeZoneProviders.Tzdb[of.Zone];
             bool Stands(Instant at) =>
-                at.InZone(zone).Date is var day && day >= alternate.From && !(day >= alternate.To) && !doubtful.Contains(at.InZone(theirs).Date);
+                at.InZone(zone).Date is var day && day >= alternate.From && !(day >= alternate.To) && !doubtful.Contains(at.InZone(theirs).Date) && !reasons.Any(r => r.From <= at && !(r.To <= at));
             alternates.Add(new Alternate(alternate.IsCheckMeter ? EstimationMethod.CheckMeter : EstimationMethod.AlternateChannel, of.Key.ToString(), On(profile, of.Exponent, days, Stands)));
         }
 

@@ -148,7 +148,7 @@ internal sealed class ChannelWindow
             Holidays = window.Holidays,
             Doubtful = doubtful.Concat(_reasons.SelectMany(DaysOf)).ToHashSet(),
             NoSupply = [.. _reasons.Where(r => r.NothingFlows).Select(r => new Interval(r.From, r.To ?? Instant.MaxValue))],
-            Alternates = await AlternateProfiles.ReadAsync(_connection, Id, window.Profile, Zone, cancellationToken),
+            Alternates = await AlternateProfiles.ReadAsync(_connection, Id, Terms.Key.Point, window.Profile, Zone, cancellationToken),
         };
 
     /// <summary>The local days that a reason for zero use touches.</summary>

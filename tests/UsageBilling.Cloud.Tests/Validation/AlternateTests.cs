@@ -67,6 +67,15 @@ public class AlternateTests(MigratedDatabase database) : IClassFixture<MigratedD
         await site.ValidateAsync();
         Assert.Equal("average-like-days", await MethodAsync(site));
 
+        // It was disconnected for an hour: its zeros say nothing of the meter.
+        (site, check) = await TwoMetersAsync();
+        await SaveAsync(new ChannelAlternate(site.Channel, check.Channel.Id, true, null, null));
+        var hour = MeteringSite.At("2026-11-04T10:00:00Z");
+        Assert.Null((await new ZeroReasons(database.Source, site.Metering.Time).SaveAsync(check.Channel.Point, "outage", hour, hour + Duration.FromHours(1), "a fuse", "anna", default)).Problem);
+        await site.ReadAsync((Gap + 1, End));
+        await site.ValidateAsync();
+        Assert.Equal("average-like-days", await MethodAsync(site));
+
         (site, check) = await TwoMetersAsync();
         await SaveAsync(new ChannelAlternate(site.Channel, check.Channel.Id, true, new(2026, 11, 1), new(2026, 11, 5)));
         await site.ReadAsync((Gap + 1, End));
@@ -112,6 +121,24 @@ public class AlternateTests(MigratedDatabase database) : IClassFixture<MigratedD
         Assert.DoesNotContain(await site.FindingsAsync(), f => f.Rule == RuleNames.Gap);
         var whole = await site.SliceAsync(0, Slots);
         Assert.Equal((Register(Slots), 0), (whole.Sum, whole.Qualities.Count(q => q == IntervalQuality.Interpolated)));
+    }
+
+    [Fact]
+    public async Task Days_of_a_silent_meter_of_which_nothing_is_known_are_filled_too()
+    {
+        var (site, check) = await TwoMetersAsync();
+        await site.ReadAsync((97, Slots + 1));
+        await site.ValidateAsync();
+        await site.Run.SweepAsync(default);
+        Assert.Equal(33, (await site.FindingsAsync()).Count(f => f.Rule == RuleNames.Gap));
+        await SaveAsync(new ChannelAlternate(site.Channel, check.Channel.Id, true, null, null));
+        await site.ValidateAsync();
+        Assert.DoesNotContain(await site.FindingsAsync(), f => f.Rule == RuleNames.Gap);
+
+        // Without a register's advance the check meter gives the sum too: its tenths of a watt-hour, rounded once a gap.
+        var filled = await site.SliceAsync(96, Slots);
+        Assert.Equal(Enumerable.Range(96, Slots - 96).Sum(Checked), filled.Sum);
+        Assert.All(filled.Qualities, q => Assert.Equal(IntervalQuality.Estimated, q));
     }
 
     [Fact]

@@ -93,6 +93,18 @@ public sealed class RevalidationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Whoever_bills_waits_until_new_limits_are_put_to_every_day()
+    {
+        var site = new ValidatedSite(database.Source) { Spike = (Boundary("2026-11-03T09:00:00Z"), 5_000) };
+        await site.ReadAsync();
+        await site.ValidateAsync();
+        await site.RuleSets.LoadAsync(Lenient, "anna", default);
+        await ValidatedDays.Create(database.Source, site.Metering.Time).CatchUpAsync(default);
+        Assert.Equal((35L, true), (await site.RuleSets.ListAsync(default))[0].Again is { } again ? (again.DaysDone, again.FinishedAt is not null) : default);
+        Assert.Empty(await site.FindingsAsync());
+    }
+
+    [Fact]
     public async Task The_command_says_how_many_days_are_validated_again()
     {
         var folder = Directory.CreateTempSubdirectory("rules").FullName;

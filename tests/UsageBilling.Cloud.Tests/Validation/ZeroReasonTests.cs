@@ -71,24 +71,26 @@ public class ZeroReasonTests(MigratedDatabase database) : IClassFixture<Migrated
         }
     }
 
-    [Fact]
-    public async Task What_nobody_read_while_there_was_no_supply_is_estimated_as_zero()
+    [Theory]
+    [InlineData("disconnection", "zero")]
+    [InlineData("seasonal-supply", "average-like-days")]
+    public async Task What_nobody_read_while_there_was_no_supply_is_estimated_as_zero_but_in_a_season_something_may_flow(string reason, string method)
     {
         // The meter is silent from the evening of the 4th to the end, and disconnected since noon of that day.
         var site = new ValidatedSite(database.Source);
         var silent = Boundary("2026-11-04T18:00:00Z");
         var reasons = new ZeroReasons(database.Source, site.Metering.Time);
         await site.Metering.Administration.RegisterAsync(new ChannelRegistration(site.Metering.Channel, 0, "Europe/Berlin"), default);
-        await reasons.SaveAsync(site.Metering.Channel.Point, "disconnection", MeteringSite.At("2026-11-04T11:00:00Z"), null, "order 18", "anna", default);
+        await reasons.SaveAsync(site.Metering.Channel.Point, reason, MeteringSite.At("2026-11-04T11:00:00Z"), null, "order 18", "anna", default);
         await site.ReadAsync((silent + 1, Slots + 1));
         await site.ValidateAsync();
         await site.Run.SweepAsync(default);
         var day = Boundary("2026-11-05T23:00:00Z");
         var slice = await site.SliceAsync(day, day + 96);
         Assert.All(slice.Qualities, q => Assert.Equal(IntervalQuality.Estimated, q));
-        Assert.Equal(0, slice.Sum);
+        Assert.Equal(reason == "disconnection", slice.Sum == 0);
         await using var connection = await database.Source.OpenConnectionAsync();
-        Assert.All(await IntervalOverrides.ReadAsync(connection, site.Channel, new(2026, 11, 6), new(2026, 11, 6), default), o => Assert.Equal("zero", o.Method));
+        Assert.All(await IntervalOverrides.ReadAsync(connection, site.Channel, new(2026, 11, 6), new(2026, 11, 6), default), o => Assert.Equal(method, o.Method));
         Assert.Equal(19, EstimationMethods.NemNumberOf("zero"));
     }
 
