@@ -103,6 +103,14 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             }
         }
 
+        foreach (var reason in document.ZeroReasons)
+        {
+            if (await AccountLookup.ServicePointAsync(connection, reason.ServicePoint, cancellationToken) is null)
+            {
+                problems.Add(new($"{reason.Path}.servicePoint", $"there is no service point {reason.ServicePoint}; add it to servicePoints"));
+            }
+        }
+
         if (problems.Count == 0 && !dryRun)
         {
             await transaction.CommitAsync(cancellationToken);

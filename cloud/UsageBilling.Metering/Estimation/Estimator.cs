@@ -104,7 +104,7 @@ public static class Estimator
             numerators[i] = checked((a * (gap.Count + 1)) + ((b - a) * (i + 1)));
         }
 
-        return Scaled(gap, EstimationMethod.Linear, numerators, gap.Count + 1, []);
+        return Supplied(gap, window, EstimationMethod.Linear, numerators, gap.Count + 1, []);
     }
 
     private static Estimate? Days(Gap gap, EstimationWindow window, EstimationMethod method, Func<LocalDate, ImmutableArray<LocalDate>> choose)
@@ -145,7 +145,18 @@ public static class Estimator
             numerators[i] = checked(numerators[i] * (most / counts[i]));
         }
 
-        return Scaled(gap, method, numerators, most, [.. used]);
+        return Supplied(gap, window, method, numerators, most, [.. used]);
+    }
+
+    /// <summary>What other intervals suggest, but nothing for intervals without supply.</summary>
+    private static Estimate Supplied(Gap gap, EstimationWindow window, EstimationMethod method, long[] numerators, long denominator, ImmutableArray<LocalDate> sources)
+    {
+        for (var i = 0; i < numerators.Length; i++)
+        {
+            numerators[i] = window.IsWithoutSupply(gap.First + i, 1) ? 0 : numerators[i];
+        }
+
+        return Scaled(gap, method, numerators, denominator, sources);
     }
 
     private static Estimate Scaled(Gap gap, EstimationMethod method, long[] numerators, long denominator, ImmutableArray<LocalDate> sources)

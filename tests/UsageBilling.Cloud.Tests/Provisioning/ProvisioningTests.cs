@@ -100,6 +100,11 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
         document["zeroReasons"]![0]!["reason"] = "holiday";
         Assert.Equal(["$.zeroReasons[0].reason"], (await ProblemsAsync(scene.Site, document)).Select(p => p.Path));
         document["zeroReasons"]![0]!["reason"] = "outage";
+        document["zeroReasons"]![0]!["servicePoint"] = "nowhere";
+        var parts = register["timeOfUse"]!.DeepClone();
+        ((JsonObject)register).Remove("timeOfUse");
+        Assert.Equal(["$.zeroReasons[0].servicePoint"], (await ProblemsAsync(scene.Site, document)).Select(p => p.Path));
+        register["timeOfUse"] = parts;
         Assert.Equal(
             ["$.meters[0].registers[0].timeOfUse[0].obis", "$.meters[0].registers[0].timeOfUse[1]", "$.meters[0].registers[0].timeOfUse[2]"],
             (await ProblemsAsync(scene.Site, document)).Select(p => p.Path).Order());

@@ -74,7 +74,11 @@ public class EstimatorTests
         Assert.Equal(EstimationMethod.Zero, Estimator.Fill(new Gap(1, 3, 0, [0, 0, 0]), Off(0, 5), Limits)!.Method);
         Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, 9, [0, 0, 0]), Off(0, 5), Limits)!.Method);
         Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, null, [0, 2, 0]), Off(0, 5), Limits)!.Method);
-        Assert.Equal(EstimationMethod.Linear, Estimator.Fill(new Gap(1, 3, null, [0, 0, 0]), Off(2, 5), Limits)!.Method);
+
+        // The supply came back within the gap: what the register counted, it counted outside of the outage.
+        var some = Estimator.Fill(new Gap(1, 3, 90, [0, 0, 0]), Off(2, 4), Limits)!;
+        Assert.Equal((EstimationMethod.Linear, 90L, 0L, 0L), (some.Method, some.Quantities[0], some.Quantities[1], some.Quantities[2]));
+        Assert.Equal([81, 0, 94], Estimator.Fill(new Gap(1, 3, null, [0, 0, 0]), Off(2, 3), Limits)!.Quantities);
     }
 
     [Fact]
