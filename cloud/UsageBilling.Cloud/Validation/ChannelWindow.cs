@@ -284,21 +284,8 @@ internal sealed class ChannelWindow
         return new Fraction(1, 1).TimesPowerOfTen(sibling.Exponent - Terms.Exponent).Scale(profile.Quantities.ToArray().Sum());
     }
 
-    private async Task<long?> ExportAsync(Interval span, List<(ChannelId Channel, Measurand Measurand, int Exponent)> siblings, CancellationToken cancellationToken)
-    {
-        if (!Class.Thresholds.ReverseEnergy || Terms.Key.Measurand != new Measurand(Quantity.ActiveEnergy, Direction.Import) || siblings.Any(s => s.Measurand.Direction == Direction.Export))
-        {
-            return null;
-        }
-
-        long? export = null;
-        foreach (var feeding in await ValidationEvidence.ReadFeedingAsync(_connection, Id, span.Start, span.End, cancellationToken))
-        {
-            var register = new RegisterKey(feeding.Key.Manufacturer, feeding.Key.Serial, ObisCode.ActiveExport);
-            var advance = await ValidationEvidence.ReadUninstalledAdvanceAsync(_connection, register, span.Start, span.End, Terms.Exponent, cancellationToken);
-            export = advance is null ? export : (export ?? 0) + advance;
-        }
-
-        return export ?? (_registerFacts is null ? null : await _registerFacts.UnregisteredExportAsync(span, cancellationToken));
-    }
+    private async Task<long?> ExportAsync(Interval span, List<(ChannelId Channel, Measurand Measurand, int Exponent)> siblings, CancellationToken cancellationToken) =>
+        !Class.Thresholds.ReverseEnergy || Terms.Key.Measurand != new Measurand(Quantity.ActiveEnergy, Direction.Import) || siblings.Any(s => s.Measurand.Direction == Direction.Export) || _registerFacts is null
+            ? null
+            : await _registerFacts.ExportAsync(span, cancellationToken);
 }

@@ -59,8 +59,21 @@ internal sealed class RegisterFacts
         return facts;
     }
 
-    /// <summary>What an export register that nobody registered advanced by on a day, in 10^exponent of the base unit; null where it is not parked, or once.</summary>
-    public async Task<long?> UnregisteredExportAsync(Interval day, CancellationToken cancellationToken)
+    /// <summary>What the export registers of the meters that feed the channel advanced by on a day, in 10^exponent of the base unit: registered and feeding nothing, or parked. Null: nobody read them.</summary>
+    public async Task<long?> ExportAsync(Interval day, CancellationToken cancellationToken)
+    {
+        long? export = null;
+        foreach (var key in FeedingOn(day).Select(f => Export(f.Key)).Distinct())
+        {
+            var advance = await ValidationEvidence.ReadUninstalledAdvanceAsync(_connection, key, day.Start, day.End, _terms.Exponent, cancellationToken);
+            export = advance is null ? export : (export ?? 0) + advance;
+        }
+
+        return export ?? await UnregisteredExportAsync(day, cancellationToken);
+    }
+
+    /// <summary>What an export register that nobody registered advanced by; null where it is not parked, or once.</summary>
+    private async Task<long?> UnregisteredExportAsync(Interval day, CancellationToken cancellationToken)
     {
         long? sum = null;
         foreach (var key in FeedingOn(day).Select(f => Export(f.Key).ToString()).Distinct())
