@@ -150,7 +150,7 @@ internal sealed class CsvColumns
             {
                 date = date < 0 ? i : date;
             }
-            else if (ends && End < 0 && (stamp is not null || sample.Length == 0))
+            else if (ends && End < 0 && (stamp is not null || sample.Length == 0 || (cell.Length > 0 && CsvTime.Read(cell) is null)))
             {
                 End = i;
             }

@@ -55,8 +55,9 @@ internal readonly record struct CsvDate(CsvDateShape Shape, int First, int Secon
         var sign = text[first];
         var at = first + 1;
         var second = Number(text, at);
-        var month = second == 0 ? Month(text[at..], sign, out second) : 0;
-        if ((second is not (1 or 2) && month == 0) || (sign == ' ' && month == 0) || at + second >= text.Length || text[at + second] != sign)
+        var named = second == 0;
+        var month = named ? Month(text[at..], sign, out second) : 0;
+        if ((month == 0 && (named || second > 2)) || (sign == ' ' && month == 0) || at + second >= text.Length || text[at + second] != sign)
         {
             return null;
         }

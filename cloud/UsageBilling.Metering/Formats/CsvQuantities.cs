@@ -9,6 +9,9 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
     private readonly CsvStreams _streams = new(options, dialect.Columns);
     private readonly List<SourceItem> _blank = [];
 
+    /// <summary>Some cell had a value, or was refused.</summary>
+    public bool HasAny { get; private set; }
+
     /// <summary>A cell without a value.</summary>
     public static bool IsBlank(string[] fields, int column)
     {
@@ -39,6 +42,7 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
         {
             var index = cell ?? column.Index;
             var (known, value) = (!IsBlank(fields, index), 0m);
+            HasAny |= known;
             if (known && !CsvNumber.TryParse(fields[index], dialect.Decimal, out value))
             {
                 var text = fields[index].Trim();
@@ -71,6 +75,7 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
         var (cells, problem) = slots.Lay(date, dialect.Columns.IsUtc || options.Zone is null ? DateTimeZone.Utc : options.Zone, column => IsBlank(fields, column));
         if (problem is not null)
         {
+            HasAny = true;
             output.Add(new SourceProblem(line, problem, true));
             return;
         }

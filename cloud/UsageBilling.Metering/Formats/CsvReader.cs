@@ -31,8 +31,8 @@ public sealed class CsvReader
         _options = dialect.Columns.IsUtc ? options with { Zone = options.Zone ?? DateTimeZone.Utc } : options;
         _dialect = dialect;
         var zone = dialect.Columns.IsUtc ? null : options.Zone;
-        _starts = new CsvStamp(zone, dialect.Order) { Shape = dialect.Shape };
-        _ends = new CsvStamp(zone, dialect.Order) { Shape = dialect.Shape };
+        _starts = new CsvStamp(zone, dialect.Order) { Shape = dialect.Shape, AreEnds = Ends };
+        _ends = new CsvStamp(zone, dialect.Order) { Shape = dialect.Shape, AreEnds = true };
         _quantities = new CsvQuantities(_options, dialect, _out);
         _totals = new CsvTotals(_options, dialect.Columns, Ends, _quantities);
     }
@@ -137,7 +137,7 @@ public sealed class CsvReader
     {
         if (_options.IntervalMinutes is null)
         {
-            var probe = new CsvStamp(_dialect.Columns.IsUtc ? null : _options.Zone, _dialect.Order) { Descending = _starts.Descending, Shape = _dialect.Shape };
+            var probe = new CsvStamp(_dialect.Columns.IsUtc ? null : _options.Zone, _dialect.Order) { Descending = _starts.Descending, Shape = _dialect.Shape, AreEnds = Ends };
             var (length, problem) = CsvLength.Of(_held.Select(row => (row.Line, Read(probe, row.Fields))));
             if (problem is { } bad)
             {
@@ -184,6 +184,12 @@ public sealed class CsvReader
         }
 
         var (at, problem) = Read(_starts, fields);
+        if (_starts.WasLeftOut && problem is not null && _dialect.Columns.Values.TrueForAll(v => CsvQuantities.IsBlank(fields, v.Index)))
+        {
+            // Of the hour that clocks leave out some write rows without a value: there is nothing in them.
+            return;
+        }
+
         if (problem is not null)
         {
             Refuse(line, problem);
@@ -263,9 +269,9 @@ public sealed class CsvReader
             Refuse(open.Line, open.Reason);
         }
 
-        if (!_data)
+        if (!_data || !_quantities.HasAny)
         {
-            Refuse(Math.Max(_line, 1), "the file has a header and no rows");
+            Refuse(Math.Max(_line, 1), _data ? $"no row has a value in {string.Join(", ", _dialect.Columns.Values.Select(v => v.Name))}" : "the file has a header and no rows");
         }
 
         if (_minutes is { } minutes && _span is { } span && _options.StampsAreEnds is null && !Ends && !_dialect.Columns.SaysStart

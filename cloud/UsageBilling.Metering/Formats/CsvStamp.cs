@@ -22,6 +22,12 @@ internal sealed class CsvStamp(DateTimeZone? zone, CsvDateOrder? order = null)
     /// <summary>True where the file runs from its newest row to its oldest.</summary>
     public bool Descending { get; set; }
 
+    /// <summary>Stamps end their intervals: 02:00 also where the clocks are put forward at 02:00.</summary>
+    public bool AreEnds { get; init; }
+
+    /// <summary>The last stamp names a local time that the clocks left out.</summary>
+    public bool WasLeftOut { get; private set; }
+
     /// <summary>How all dates of the file are written; null: not checked.</summary>
     public CsvDateShape? Shape { get; init; }
 
@@ -38,6 +44,7 @@ internal sealed class CsvStamp(DateTimeZone? zone, CsvDateOrder? order = null)
             return (default, $"\"{(text.Length > 40 ? text[..40] : text)}\" is written in another way than the dates before it: write all alike");
         }
 
+        WasLeftOut = false;
         var (at, problem) = stamp.Time?.Offset is { } offset ? (local.WithOffset(offset).ToInstant(), null) : Resolve(local);
         if (problem is null)
         {
@@ -90,7 +97,13 @@ internal sealed class CsvStamp(DateTimeZone? zone, CsvDateOrder? order = null)
         }
 
         var mapping = zone.MapLocal(local);
-        if (mapping.Count == 0)
+        WasLeftOut = mapping.Count == 0;
+        if (WasLeftOut && AreEnds && mapping.EarlyInterval.IsoLocalEnd == local)
+        {
+            return (mapping.EarlyInterval.End, null);
+        }
+
+        if (WasLeftOut)
         {
             return (default, $"{local:uuuu-MM-dd HH:mm} does not exist in {zone.Id}: the clocks were put forward; are the stamps UTC, or of another zone?");
         }

@@ -81,7 +81,8 @@ internal abstract class NemRecords(string version, (string Version, string Forma
             return;
         }
 
-        var fields = line.Split(',');
+        // Spreadsheets quote every field.
+        var fields = line[0] == '"' ? CsvFields.Split(line, ',') : line.Split(',');
         var kind = fields[0].Trim();
         Before(kind);
         if (!_header && kind != "100")

@@ -216,6 +216,10 @@ public sealed class ReplayTests : IAsyncLifetime
         var day = new LocalDate(2026, 10, 5);
         await ChannelDeliveries.DeliverAsync(connection, Guid.NewGuid(), [.. Enumerable.Range(0, 9).Select(d => new DeliveredDay(imported.Id, day.PlusDays(d), Full(30, 10 + d), Start))], now, default);
         await ChannelDeliveries.DeliverAsync(connection, Guid.NewGuid(), [new DeliveredDay(imported.Id, day, Full(15, 99), Start + Duration.FromDays(9))], now, default);
+        DeliveredDay Version(int days, long each, int stated, StatementKind kind) => new(imported.Id, day.PlusDays(days), Full(30, each), Start + Duration.FromDays(stated), kind, "M1");
+        await ChannelDeliveries.DeliverAsync(
+            connection, Guid.NewGuid(),
+            [Version(1, 20, 3, StatementKind.Version), Version(1, 21, 2, StatementKind.Version), Version(2, 22, 2, StatementKind.Version), Version(2, 0, 3, StatementKind.Withdrawal)], now, default);
         await ChannelDeliveries.DeliverTotalsAsync(
             connection, Guid.NewGuid(), [new DeliveredTotal(imported.Id, At("2026-10-15T22:00:00Z"), At("2026-10-22T22:00:00Z"), 12_345, IntervalQuality.Measured, Start)], now, default);
         var sum = new ChannelKey($"sum-{site.Serial}", site.Channel.Measurand);

@@ -109,6 +109,48 @@ public class CsvPortalTests
     }
 
     [Fact]
+    public void A_file_with_any_damage_is_read_or_refused_with_a_line_and_never_more()
+    {
+        var files = Portals.Select(p => p.Data.Item2.Split('|')).ToArray();
+        var (read, refused) = (0, 0);
+        for (var seed = 0; seed < 4_000; seed++)
+        {
+            var random = new Random(seed);
+            var lines = files[seed % files.Length].ToList();
+            for (var damage = random.Next(1, 4); damage > 0 && lines.Count > 0; damage--)
+            {
+                var (line, other) = (random.Next(lines.Count), random.Next(lines.Count));
+                var at = random.Next(lines[line].Length + 1);
+                switch (random.Next(5))
+                {
+                    case 0:
+                        lines.RemoveAt(line);
+                        break;
+                    case 1:
+                        lines.Insert(line, lines[other]);
+                        break;
+                    case 2:
+                        lines[line] = lines[line].Insert(at, "\";,\t.:-/ 0\u00E4\uFFFD\0"[random.Next(13)].ToString());
+                        break;
+                    case 3:
+                        lines[line] = lines[line].Remove(at, Math.Min(random.Next(4), lines[line].Length - at));
+                        break;
+                    default:
+                        lines[line] = lines[line][..at];
+                        break;
+                }
+            }
+
+            var survey = Survey(new CsvOptions("file", seed % 2 == 0 ? Berlin : null), [.. lines]);
+            Assert.True(survey.Refused || survey.Streams.Count > 0, string.Join('|', lines));
+            Assert.All(survey.Problems, p => Assert.InRange(p.Line, 1, Math.Max(1, lines.Count)));
+            (read, refused) = (read + (survey.Refused ? 0 : 1), refused + (survey.Refused ? 1 : 0));
+        }
+
+        Assert.True(read > 400 && refused > 400, $"{read} read, {refused} refused");
+    }
+
+    [Fact]
     public void The_order_of_day_and_month_is_decided_by_the_whole_file_or_by_whoever_imports_it()
     {
         // The tenth row is the first that shows it.
@@ -204,6 +246,18 @@ public class CsvPortalTests
         string[] lines = ["von;bis;kWh", "25.10.2026 01:00;25.10.2026 02:00;1,5", "25.10.2026 02:00;25.10.2026 03:00;2", "25.10.2026 02:00;25.10.2026 03:00;3", "25.10.2026 03:00;25.10.2026 04:00;4"];
         var runs = CsvReader.Read(lines, new CsvOptions("house", Berlin)).OfType<SourceRun>().ToDictionary(r => r.Start, r => r.Values[0]);
         Assert.Equal([1.5m, 2m, 3m, 4m], Enumerable.Range(0, 4).Select(i => runs[Instant.FromUtc(2026, 10, 24, 23, 0) + Duration.FromHours(i)]));
+    }
+
+    [Fact]
+    public void In_spring_an_interval_ends_where_the_clocks_are_put_forward_and_rows_without_a_value_say_nothing()
+    {
+        string[] ends = ["end;kWh", "29.03.2026 01:00;1,5", "29.03.2026 02:00;2", "29.03.2026 04:00;3"];
+        Assert.Equal([22, 23, 24], CsvReader.Read(ends, new CsvOptions("house", Berlin, IntervalMinutes: 60)).OfType<SourceRun>().Select(r => (int)(r.Start - Instant.FromUtc(2026, 3, 28, 1, 0)).TotalHours));
+        string[] starts = ["start;kWh", "29.03.2026 01:00;1,5", "29.03.2026 02:00;", "29.03.2026 03:00;3"];
+        var stream = Assert.Single(Survey(new CsvOptions("house", Berlin), starts).Streams);
+        Assert.Equal((2, 0L, 4.5m), (stream.Intervals, stream.Gaps, stream.Sum));
+        starts[2] = "29.03.2026 02:00;1";
+        Assert.Equal(3, Assert.Single(Survey(new CsvOptions("house", Berlin), starts).Problems).Line);
     }
 
     private static string Clock(int minutes) => $"{minutes / 60:00}:{minutes % 60:00}";

@@ -190,6 +190,58 @@ public class Nem12ReaderTests
     }
 
     [Fact]
+    public void A_file_whose_fields_are_all_quoted_is_the_same_file()
+    {
+        var lines = File12(["300,20240101," + string.Join(',', Day30) + ",V,,,20240102000000,", "400,1,48,S14,0,no answer, sorry"]);
+        var quoted = lines.Select((l, i) => i == 3 ? "\"400\",\"1\",\"48\",\"S14\",\"0\",\"no answer, sorry\"" : string.Join(',', l.Split(',').Select(f => $"\"{f}\"")));
+        Assert.Equal(Assert.Single(Survey(lines).Streams).Sum, Assert.Single(Survey(quoted).Streams).Sum);
+        Assert.Empty(Survey(quoted).Problems);
+    }
+
+    [Fact]
+    public void A_file_with_any_damage_is_read_or_refused_with_a_line_and_never_more()
+    {
+        string[] nem12 = File12(["300,20240101," + string.Join(',', Day30) + ",V,,,20240102000000,", "400,1,20,F14,76,", "400,21,48,A,,", "300,20240102," + string.Join(',', Day30) + ",A,,,20240103000000,", "500,O,,20240103000000,"]);
+        string[] nem13 = ["100,NEM13,202401010000,A,B", "250,NMI,11,1,11,11,METER,E,0,20240101000000,A,,,100,20240201000000,S61,,,100,kWh,,20240202000000,", "900"];
+        var (read, refused) = (0, 0);
+        for (var seed = 0; seed < 3_000; seed++)
+        {
+            var random = new Random(seed);
+            var lines = (seed % 4 == 0 ? nem13 : nem12).ToList();
+            for (var damage = random.Next(1, 4); damage > 0 && lines.Count > 0; damage--)
+            {
+                var (line, other) = (random.Next(lines.Count), random.Next(lines.Count));
+                var at = random.Next(lines[line].Length + 1);
+                switch (random.Next(5))
+                {
+                    case 0:
+                        lines.RemoveAt(line);
+                        break;
+                    case 1:
+                        lines.Insert(line, lines[other]);
+                        break;
+                    case 2:
+                        lines[line] = lines[line].Insert(at, "\",.-e09N V\0"[random.Next(11)].ToString());
+                        break;
+                    case 3:
+                        lines[line] = lines[line].Remove(at, Math.Min(random.Next(4), lines[line].Length - at));
+                        break;
+                    default:
+                        (lines[line], lines[other]) = (lines[other], lines[line]);
+                        break;
+                }
+            }
+
+            var survey = seed % 4 == 0 ? FileSurvey.Of(() => Nem13Reader.Read(lines)) : Survey(lines);
+            Assert.True(survey.Refused || survey.Streams.Count > 0, string.Join('|', lines));
+            Assert.All(survey.Problems, p => Assert.InRange(p.Line, 1, Math.Max(1, lines.Count)));
+            (read, refused) = (read + (survey.Refused ? 0 : 1), refused + (survey.Refused ? 1 : 0));
+        }
+
+        Assert.True(read > 300 && refused > 300, $"{read} read, {refused} refused");
+    }
+
+    [Fact]
     public void Nulls_of_the_meter_that_was_hung_later_say_nothing_about_the_one_before()
     {
         var (before, after) = (string.Join(',', Enumerable.Repeat("5", 48)), string.Join(',', Enumerable.Repeat("7", 48)));
