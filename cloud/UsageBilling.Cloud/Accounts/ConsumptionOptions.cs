@@ -66,7 +66,7 @@ internal static class ConsumptionOptions
     public static object Power(IReadOnlyList<(Instant At, decimal Power)> points, string unit, DateTimeZone zone) => new
     {
         animation = false,
-        grid = new { left = 8, right = 16, top = 28, bottom = 8, containLabel = true },
+        grid = new { left = 8, right = 40, top = 28, bottom = 8, containLabel = true },
         tooltip = new { trigger = "axis" },
         xAxis = new
         {

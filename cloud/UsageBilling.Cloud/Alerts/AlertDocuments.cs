@@ -10,7 +10,7 @@ using UsageBilling.Rating.Tariffs;
 namespace UsageBilling.Cloud.Alerts;
 
 /// <summary>What a rule watches for.</summary>
-internal enum AlertKind
+public enum AlertKind
 {
     /// <summary>More than a limit: in an interval (as a rate), in a local day, or in the running period.</summary>
     Threshold,
@@ -26,7 +26,7 @@ internal enum AlertKind
 }
 
 /// <summary>A rule as it is written; what a kind has no use for is null.</summary>
-internal sealed record AlertRule
+public sealed record AlertRule
 {
     public required string Id { get; init; }
 

@@ -3,16 +3,15 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Api;
-using UsageBilling.Cloud.Database;
 using UsageBilling.Cloud.Provisioning;
 
 namespace UsageBilling.Cloud.Alerts;
 
 /// <summary>A target; whether it has a secret, never which.</summary>
-internal sealed record AlertTargetRow(string Id, string Kind, string Address, bool Active, bool HasSecret);
+public sealed record AlertTargetRow(string Id, string Kind, string Address, bool Active, bool HasSecret);
 
 /// <summary>A rule with when it was judged last and what kept it from being judged.</summary>
-internal sealed record AlertRuleRow(AlertRule Rule, Instant? JudgedAt, string? Error);
+public sealed record AlertRuleRow(AlertRule Rule, Instant? JudgedAt, string? Error);
 
 /// <summary>An alert with how far its deliveries are.</summary>
 internal sealed record AlertRow(AlertMessage Alert, IReadOnlyList<AlertDeliveryRow> Deliveries);
@@ -109,12 +108,6 @@ internal static class AlertEndpoints
             return ApiProblems.BadPaging();
         }
 
-        var rows = await database.RowsAsync(
-            """
-            SELECT t.target_id, t.kind, t.address, t.active, EXISTS (SELECT FROM alert_secret s WHERE s.target_id = t.target_id)
-            FROM alert_target t WHERE t.target_id > $1 ORDER BY t.target_id LIMIT $2
-            """,
-            r => new AlertTargetRow(r.GetString(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetBoolean(4)), cancellationToken, paging.After ?? "", paging.Limit + 1);
-        return TypedResults.Ok(paging.Page(rows, t => t.Id));
+        return TypedResults.Ok(paging.Page(await AlertList.TargetsAsync(database, paging.After ?? "", paging.Limit + 1, cancellationToken), t => t.Id));
     }
 }

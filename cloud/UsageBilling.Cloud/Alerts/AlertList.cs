@@ -29,6 +29,14 @@ internal static class AlertList
         "SELECT settings::text, judged_at, error FROM alert_rule WHERE rule_id > $1 ORDER BY rule_id LIMIT $2",
         r => new AlertRuleRow(AlertStore.Read(r.GetString(0)), r.IsDBNull(1) ? null : r.GetFieldValue<Instant>(1), r.TextOrNull(2)), cancellationToken, after, limit);
 
+    /// <summary>Targets by id, after one.</summary>
+    public static Task<List<AlertTargetRow>> TargetsAsync(NpgsqlDataSource database, string after, int limit, CancellationToken cancellationToken) => database.RowsAsync(
+        """
+        SELECT t.target_id, t.kind, t.address, t.active, EXISTS (SELECT FROM alert_secret s WHERE s.target_id = t.target_id)
+        FROM alert_target t WHERE t.target_id > $1 ORDER BY t.target_id LIMIT $2
+        """,
+        r => new AlertTargetRow(r.GetString(0), r.GetString(1), r.GetString(2), r.GetBoolean(3), r.GetBoolean(4)), cancellationToken, after, limit);
+
     /// <summary>The key of an alert in the list.</summary>
     public static string Key(AlertRow row) => string.Create(CultureInfo.InvariantCulture, $"{row.Alert.RaisedAt.ToUnixTimeTicks()}/{row.Alert.Id}");
 

@@ -57,6 +57,17 @@ internal sealed class AlertStore(NpgsqlDataSource database, TimeProvider time)
             problems.Add(new("$.id", $"rule {rule.Id} watches {before.ServicePoint} for another thing, and its alerts are told by its name; choose another id"));
         }
 
+        // Two rules that watch the same would tell everything twice.
+        var twin = rule.Active
+            ? (await connection.RowsAsync(
+                "SELECT settings::text FROM alert_rule WHERE service_point_id = $1 AND kind = $2 AND active AND rule_id <> $3 ORDER BY rule_id", r => Read(r.GetString(0)), cancellationToken, rule.ServicePoint, KindName(rule.Kind), rule.Id))
+                .Find(other => other with { Id = rule.Id, Targets = rule.Targets } == rule)
+            : null;
+        if (twin is not null)
+        {
+            problems.Add(new("$", $"rule {twin.Id} watches the same; add the targets to it, or switch it off"));
+        }
+
         if (problems.Count > 0)
         {
             return (Saved.Unchanged, problems);

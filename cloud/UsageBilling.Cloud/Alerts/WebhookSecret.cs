@@ -15,6 +15,9 @@ internal sealed class WebhookSecret
 
     public WebhookSecret(byte[] key) => this.key = key;
 
+    /// <summary>A new secret as it is written: for the one answer in which a person is given it.</summary>
+    public static string NewText() => Prefix + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+
     /// <summary>Reads a secret; null where it is none.</summary>
     public static WebhookSecret? Parse(string text)
     {

@@ -4,6 +4,7 @@ using Npgsql;
 using UsageBilling.Cloud.Accounts;
 using UsageBilling.Cloud.Billing;
 using UsageBilling.Cloud.Metering;
+using UsageBilling.Cloud.Validation;
 using UsageBilling.Metering.Analytics;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
@@ -55,11 +56,12 @@ public sealed class SiteLoads(NpgsqlDataSource database, IntervalStore intervals
     {
         var (period, contract) = await PeriodAsync(point, now, cancellationToken);
         var history = await ReadAsync(point, Measurands, period.From.PlusWeeks(-ForecastProfile.WeeksOfHistory), period.To, cancellationToken);
+        var holidays = await Holidays.ReadAsync(database, cancellationToken);
         var quantities = new List<ChannelForecast>();
         var expected = new List<LoadProfile>();
         foreach (var (channel, profile) in history)
         {
-            if (ForecastProfile.Of(profile, period, now) is not { } forecast)
+            if (ForecastProfile.Of(profile, period, now, holidays) is not { } forecast)
             {
                 continue;
             }

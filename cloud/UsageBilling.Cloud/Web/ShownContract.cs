@@ -61,6 +61,12 @@ public static class Shown
     /// <summary>A day.</summary>
     public static string Day(LocalDate day) => day.ToString("uuuu-MM-dd", English);
 
+    /// <summary>A day where there is little room and the year is plain.</summary>
+    public static string ShortDay(LocalDate day) => day.ToString("d MMM", English);
+
+    /// <summary>An instant in a zone where there is little room: day and time.</summary>
+    public static string ShortLocal(Instant at, DateTimeZone zone) => at.InZone(zone).ToString("d MMM HH:mm", English);
+
     /// <summary>A period as people say it: the month's name for a whole month, otherwise first and last day.</summary>
     public static string Period(LocalDate from, LocalDate to) =>
         from.Day == 1 && to == from.PlusMonths(1) ? from.ToString("MMMM uuuu", English) : $"{Day(from)} – {Day(to.PlusDays(-1))}";

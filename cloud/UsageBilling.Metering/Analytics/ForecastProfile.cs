@@ -6,7 +6,7 @@ namespace UsageBilling.Metering.Analytics;
 
 /// <summary>
 /// A period as it will probably have been. What is known stays; every other interval gets the mean of the known intervals of the history at the same local time on the
-/// same kind of day (working day, Saturday, Sunday), else at the same time on any day, else the mean of all. Holidays are not known here.
+/// same kind of day (working day, Saturday, Sunday or holiday), else at the same time on any day, else the mean of all.
 /// </summary>
 public static class ForecastProfile
 {
@@ -17,9 +17,10 @@ public static class ForecastProfile
     /// <param name="history">Intervals from some weeks before the period on, of the same grid; it reaches to the end of the period or less far.</param>
     /// <param name="period">The period.</param>
     /// <param name="until">Intervals that end after this instant are not taken as known, even where they hold something.</param>
-    public static LoadProfile? Of(LoadProfile history, LocalPeriod period, Instant until)
+    /// <param name="holidays">Local days on which people live as on a Sunday, in the history and in the period.</param>
+    public static LoadProfile? Of(LoadProfile history, LocalPeriod period, Instant until, IReadOnlySet<LocalDate> holidays)
     {
-        var means = new Means(history, period.Zone, until);
+        var means = new Means(history, period.Zone, until, holidays);
         if (means.Nothing)
         {
             return null;
@@ -53,11 +54,12 @@ public static class ForecastProfile
         private readonly Dictionary<(int Kind, long Time), (decimal Sum, int Count)> byKind = [];
         private readonly Dictionary<long, (decimal Sum, int Count)> byTime = [];
         private readonly DateTimeZone zone;
+        private readonly IReadOnlySet<LocalDate> holidays;
         private (decimal Sum, int Count) all;
 
-        public Means(LoadProfile history, DateTimeZone zone, Instant until)
+        public Means(LoadProfile history, DateTimeZone zone, Instant until, IReadOnlySet<LocalDate> holidays)
         {
-            this.zone = zone;
+            (this.zone, this.holidays) = (zone, holidays);
             var step = Duration.FromMinutes(history.IntervalMinutes);
             for (var i = 0; i < history.Length; i++)
             {
@@ -89,7 +91,7 @@ public static class ForecastProfile
         private (int Kind, long Time) Key(Instant at)
         {
             var local = at.InZone(zone).LocalDateTime;
-            var kind = local.DayOfWeek switch { IsoDayOfWeek.Saturday => 1, IsoDayOfWeek.Sunday => 2, _ => 0 };
+            var kind = holidays.Contains(local.Date) ? 2 : local.DayOfWeek switch { IsoDayOfWeek.Saturday => 1, IsoDayOfWeek.Sunday => 2, _ => 0 };
             return (kind, local.TimeOfDay.TickOfDay);
         }
     }

@@ -52,6 +52,25 @@ public sealed class JudgeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_rules_that_watch_the_same_are_refused_because_they_would_tell_it_twice()
+    {
+        async Task<string> SaveAsync(string json)
+        {
+            var rule = AlertDocuments.Rule(json, []);
+            return string.Join(";", (await site.Store.SaveAsync(rule!, "test", default)).Problems.Select(p => p.Message));
+        }
+
+        const string Same = """{"id": "ID", "kind": "threshold", "servicePoint": "P0001", "class": "import", "per": "day", "limit": LIMIT, "targets": ["staff"], "active": ACTIVE}""";
+        string Rule(string id, string limit, bool active = true) => Same.Replace("ID", id, StringComparison.Ordinal).Replace("LIMIT", limit, StringComparison.Ordinal).Replace("ACTIVE", active ? "true" : "false", StringComparison.Ordinal);
+        Assert.Equal("", await SaveAsync(Rule("first", "9.5")));
+        Assert.Equal("rule first watches the same; add the targets to it, or switch it off", await SaveAsync(Rule("second", "9.50")));
+        Assert.Equal("", await SaveAsync(Rule("second", "9.6")));
+        Assert.Equal("", await SaveAsync(Rule("first", "9.5", active: false)));
+        Assert.Equal("", await SaveAsync(Rule("third", "9.5")));
+        Assert.Equal("rule third watches the same; add the targets to it, or switch it off", await SaveAsync(Rule("first", "9.5")));
+    }
+
+    [Fact]
     public async Task A_limit_of_load_names_the_interval_and_the_rate()
     {
         await site.Billing.ReadAsync(new(2026, 11, 19), new(2026, 11, 20));

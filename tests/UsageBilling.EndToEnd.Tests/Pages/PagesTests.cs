@@ -36,6 +36,7 @@ public sealed class PagesTests
         await OverviewAsync(page);
         await ConsumptionAsync(page);
         await AnalyticsAsync(page);
+        await AlertsAsync(page, road, token);
         await ImportsAsync(page, road, token);
         await ExceptionsAsync(page);
         var number = await BillsAsync(page);
@@ -82,6 +83,61 @@ public sealed class PagesTests
             road.CloudAsync(["user", "set", "rita", "--read-only", "--password-stdin"], token, Password + "\n"),
             road.EnrolAsync(Gateway, token));
         road.StartGateway("--simulation", $"unix:{road.Control}", "--simulate-from", InstantPattern.General.Format(from.AtStartOfDayInZone(zone).ToInstant()));
+    }
+
+    // Somebody says who is told and of what, sees the webhook's secret once, and switches a rule off.
+    private static async Task AlertsAsync(IPage page, Road road, CancellationToken token)
+    {
+        await page.GetByRole(AriaRole.Link, new() { Name = "Alerts" }).ClickAsync();
+        var targets = page.GetByRole(AriaRole.Region, new() { Name = "Targets" });
+        var rules = page.GetByRole(AriaRole.Region, new() { Name = "Rules" });
+        await Expect(rules.GetByText("Nothing is watched yet. Add a target first.")).ToBeVisibleAsync();
+        await targets.GetByLabel("Name").FillAsync("energy-team");
+        await targets.GetByLabel("Address").FillAsync("energy");
+        await targets.GetByRole(AriaRole.Button, new() { Name = "Add target" }).ClickAsync();
+        await Expect(page.GetByText("address 'energy' must be an e-mail address like energy@customer.example")).ToBeVisibleAsync();
+        await targets.GetByLabel("Address").FillAsync("energy@customer.example");
+        await targets.GetByRole(AriaRole.Button, new() { Name = "Add target" }).ClickAsync();
+        await Expect(targets.GetByRole(AriaRole.Cell, new() { Name = "energy@customer.example" })).ToBeVisibleAsync();
+
+        await targets.GetByLabel("Kind").SelectOptionAsync("webhook");
+        await targets.GetByLabel("Name").FillAsync("hook");
+        await targets.GetByLabel("Address").FillAsync("https://hooks.customer.example/usage");
+        await targets.GetByRole(AriaRole.Button, new() { Name = "Add target" }).ClickAsync();
+        var secret = page.Locator("code.secret");
+        await Expect(secret).ToHaveTextAsync(new Regex("^whsec_[A-Za-z0-9+/]{43}=$"));
+        var first = await secret.TextContentAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "I have it" }).ClickAsync();
+        await Expect(secret).ToHaveCountAsync(0);
+        await targets.GetByRole(AriaRole.Button, new() { Name = "new secret" }).ClickAsync();
+        await Expect(secret).Not.ToHaveTextAsync(first!);
+        await page.GetByRole(AriaRole.Button, new() { Name = "I have it" }).ClickAsync();
+
+        await rules.GetByLabel("Name").FillAsync("bakery-day");
+        await rules.GetByLabel("Service point").FillAsync("bakery");
+        await page.GetByText("bakery", new() { Exact = false }).Filter(new() { HasText = "· bakery" }).First.ClickAsync();
+        await rules.GetByRole(AriaRole.Button, new() { Name = "Add rule" }).ClickAsync();
+        await Expect(page.GetByText("limit is missing: give a number above 0")).ToBeVisibleAsync();
+        await Expect(page.GetByText("targets names one target or more, each once")).ToBeVisibleAsync();
+        await rules.GetByLabel("Limit, kWh").FillAsync("20.5");
+        await rules.GetByLabel("energy-team").CheckAsync();
+        await rules.GetByRole(AriaRole.Button, new() { Name = "Add rule" }).ClickAsync();
+        await Expect(rules.GetByRole(AriaRole.Cell, new() { Name = "Electricity import over 20.5 kWh a day" })).ToBeVisibleAsync();
+
+        // A budget with another face, and opening hours.
+        await rules.GetByLabel("Name").FillAsync("bakery-budget");
+        await rules.GetByLabel("Service point").FillAsync("bakery");
+        await page.GetByText("bakery", new() { Exact = false }).Filter(new() { HasText = "· bakery" }).First.ClickAsync();
+        await rules.GetByLabel("Watch for").SelectOptionAsync("money");
+        await rules.GetByLabel("Budget a billing period, with tax").FillAsync("900");
+        await rules.GetByLabel("hook").CheckAsync();
+        await rules.GetByRole(AriaRole.Button, new() { Name = "Add rule" }).ClickAsync();
+        await Expect(rules.GetByRole(AriaRole.Cell, new() { Name = "50, 75, 100 % of 900.00 a billing period" })).ToBeVisibleAsync();
+
+        await rules.GetByRole(AriaRole.Row, new() { Name = "bakery-budget" }).GetByRole(AriaRole.Button, new() { Name = "switch off" }).ClickAsync();
+        await Expect(rules.GetByRole(AriaRole.Row, new() { Name = "bakery-budget" }).GetByText("switched off")).ToBeVisibleAsync();
+        await using var audit = (await road.DatabaseAsync(token)).CreateCommand("SELECT count(*) FROM audit WHERE actor LIKE '%anna%' AND entity LIKE 'alert-%' AND (after::text LIKE '%whsec%' OR before::text LIKE '%whsec%')");
+        Assert.Equal(0L, await audit.ExecuteScalarAsync(token));
     }
 
     private async Task<IPage> SignInAsync(IBrowser chromium, Road road, string name, int width = 1360)
@@ -148,7 +204,7 @@ public sealed class PagesTests
         await page.GetByLabel("Account or service point").FillAsync("Bootswerft");
         await page.GetByText("300301 Weser Bootswerft GmbH · boatyard").ClickAsync();
         await Expect(page).ToHaveURLAsync(new Regex("point="), new() { Timeout = 30_000 });
-        await Expect(Figure(page, "Peak, 28 days")).ToHaveTextAsync(new Regex(@"^\d+\.\d{3} kW$"));
+        await Expect(Figure(page, "Peak")).ToHaveTextAsync(new Regex(@"^\d+\.\d{3} kW$"));
         await Expect(page.Locator(".chart canvas").First).ToBeVisibleAsync();
         await Expect(page.GetByText("There is no cost: service point boatyard has no contract on this day.")).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Alerts" }).ClickAsync();

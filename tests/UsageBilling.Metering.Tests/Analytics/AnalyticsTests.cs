@@ -9,6 +9,7 @@ namespace UsageBilling.Metering.Tests.Analytics;
 public class AnalyticsTests
 {
     private static readonly DateTimeZone Berlin = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
+    private static readonly System.Collections.Immutable.ImmutableHashSet<LocalDate> NoHolidays = [];
 
     internal static LoadProfile Profile(LocalDate from, LocalDate to, Func<LocalDateTime, int, long?> quantity, int minutes = 60, Quantity of = Quantity.ActiveEnergy, DateTimeZone? zone = null)
     {
@@ -86,7 +87,7 @@ public class AnalyticsTests
         var until = LocalPeriod.StartOfDay(new(2026, 11, 11), Berlin);
         var history = Profile(new(2026, 10, 4), new(2026, 12, 1), (at, _) =>
             at.Date >= new LocalDate(2026, 11, 11) ? null : at.Date == new LocalDate(2026, 11, 5) ? (at.Hour == 3 ? null : 7) : Usual(at));
-        var forecast = ForecastProfile.Of(history, november, until)!;
+        var forecast = ForecastProfile.Of(history, november, until, NoHolidays)!;
         Assert.Equal(november.Start, forecast.Start);
         Assert.Equal(30 * 24, forecast.Length);
         Assert.Equal(7, forecast.Quantities.Span[(4 * 24) + 4]); // known, however unusual
@@ -99,12 +100,27 @@ public class AnalyticsTests
     }
 
     [Fact]
+    public void A_holiday_is_expected_like_a_sunday_and_is_no_example_of_a_working_day()
+    {
+        // 25 December 2026 is a Friday; 8 December, a Tuesday, was a holiday too, and quiet.
+        var december = new LocalPeriod(new(2026, 12, 1), new(2027, 1, 1), Berlin);
+        var until = LocalPeriod.StartOfDay(new(2026, 12, 21), Berlin);
+        var history = Profile(new(2026, 11, 29), new(2027, 1, 1), (at, _) =>
+            at.Date >= new LocalDate(2026, 12, 21) ? null : at.Date == new LocalDate(2026, 12, 8) || at.DayOfWeek == IsoDayOfWeek.Sunday ? 10 : at.DayOfWeek == IsoDayOfWeek.Saturday ? 50 : 100);
+        long At(int day, LoadProfile forecast) => forecast.Quantities.Span[((day - 1) * 24) + 12];
+        var known = ForecastProfile.Of(history, december, until, new HashSet<LocalDate> { new(2026, 12, 8), new(2026, 12, 25) })!;
+        Assert.Equal((100, 10, 100, 50), (At(24, known), At(25, known), At(28, known), At(26, known)));
+        var unknown = ForecastProfile.Of(history, december, until, NoHolidays)!;
+        Assert.Equal((94, 94), (At(24, unknown), At(25, unknown)));
+    }
+
+    [Fact]
     public void Without_any_known_interval_there_is_no_forecast_and_without_the_kind_of_day_another_one_stands_in()
     {
         var week = new LocalPeriod(new(2026, 11, 2), new(2026, 11, 9), Berlin);
-        Assert.Null(ForecastProfile.Of(Profile(new(2026, 11, 2), new(2026, 11, 9), (_, _) => null), week, week.End));
+        Assert.Null(ForecastProfile.Of(Profile(new(2026, 11, 2), new(2026, 11, 9), (_, _) => null), week, week.End, NoHolidays));
         var monday = Profile(new(2026, 11, 2), new(2026, 11, 3), (at, _) => at.Hour);
-        var forecast = ForecastProfile.Of(monday, week, week.End)!;
+        var forecast = ForecastProfile.Of(monday, week, week.End, NoHolidays)!;
         Assert.Equal(23, forecast.Quantities.Span[^1]); // Sunday from Monday
         Assert.Equal(7 * (23 * 24 / 2), forecast.Quantities.ToArray().Sum());
     }
