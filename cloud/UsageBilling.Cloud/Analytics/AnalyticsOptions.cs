@@ -26,7 +26,7 @@ internal static class AnalyticsOptions
             tooltip = new { trigger = "item", formatter = new { fn = "cell", unit = map.Unit, decimals = 3 } },
             xAxis = new { type = "category", data = days.Select(d => LocalDatePattern.Iso.Format(d)).ToArray(), axisTick = new { show = false }, axisLabel = new { hideOverlap = true, formatter = new { fn = "local" } } },
             yAxis = new { type = "category", inverse = true, name = "hour of the day", nameLocation = "start", data = Enumerable.Range(0, rows).Select(r => r < 24 ? $"{r:D2}:00" : "25th").ToArray(), axisTick = new { show = false } },
-            visualMap = new { text = new[] { $"{Shown.Exact(most, 3)} {map.Unit}", "" }, itemHeight = 160, min = Math.Min(0m, known.Count == 0 ? 0m : known.Min(h => h.Quantity!.Value)), max = most, calculable = true, orient = "horizontal", left = "center", bottom = 0, inRange = new { color = new[] { "#eef6f9", UsageTheme.Interpolated, UsageTheme.Measured, "#12394a" } } },
+            visualMap = new { text = new[] { map.Unit, "" }, precision = 2, itemHeight = 160, min = Math.Min(0m, known.Count == 0 ? 0m : known.Min(h => h.Quantity!.Value)), max = most, calculable = true, orient = "horizontal", left = "center", bottom = 0, inRange = new { color = new[] { "#eef6f9", UsageTheme.Interpolated, UsageTheme.Measured, "#12394a" } } },
             series = new[]
             {
                 new

@@ -7,8 +7,8 @@ using NodaTime;
 
 namespace UsageBilling.Cloud.UsageEvents;
 
-/// <summary>An event of a request as far as CloudEvents goes: its attributes as texts, its time and its data where that is JSON; or why it is none.</summary>
-internal sealed record DecodedEvent(int Index, IReadOnlyDictionary<string, string> Attributes, Instant? Time, JsonElement? Data, string? Problem)
+/// <summary>An event of a request as far as CloudEvents goes: its attributes as texts, its time and its data where that is JSON; or why it is none. Raw: as it came; in binary mode its data.</summary>
+internal sealed record DecodedEvent(int Index, IReadOnlyDictionary<string, string> Attributes, Instant? Time, JsonElement? Data, string? Problem, ReadOnlyMemory<byte> Raw)
 {
     public string? Attribute(string name) => Attributes.GetValueOrDefault(name);
 }
@@ -74,9 +74,9 @@ internal static class CloudEventDecoding
     }
 
     private static DecodedEvent DecodeStructured(int index, ReadOnlyMemory<byte> json) =>
-        Decoded(index, () => Formatter.DecodeStructuredModeMessage(json, new ContentType(Structured), null));
+        Decoded(index, json, () => Formatter.DecodeStructuredModeMessage(json, new ContentType(Structured), null));
 
-    private static DecodedEvent DecodeBinary(ContentType? type, IHeaderDictionary headers, ReadOnlyMemory<byte> body) => Decoded(0, () =>
+    private static DecodedEvent DecodeBinary(ContentType? type, IHeaderDictionary headers, ReadOnlyMemory<byte> body) => Decoded(0, body, () =>
     {
         var version = CloudEventsSpecVersion.FromVersionId(headers[HttpUtilities.SpecVersionHttpHeader].ToString())
             ?? throw new ArgumentException($"specversion '{headers[HttpUtilities.SpecVersionHttpHeader]}' is not known; send 1.0");
@@ -103,17 +103,17 @@ internal static class CloudEventDecoding
         return e;
     });
 
-    private static DecodedEvent Decoded(int index, Func<CloudEvent> decode)
+    private static DecodedEvent Decoded(int index, ReadOnlyMemory<byte> raw, Func<CloudEvent> decode)
     {
         try
         {
             var e = decode();
             var attributes = e.GetPopulatedAttributes().ToDictionary(a => a.Key.Name, a => a.Key.Format(a.Value), StringComparer.Ordinal);
-            return new(index, attributes, e.Time is { } time ? Instant.FromDateTimeOffset(time) : null, e.Data is JsonElement data ? data : null, null);
+            return new(index, attributes, e.Time is { } time ? Instant.FromDateTimeOffset(time) : null, e.Data is JsonElement data ? data : null, null, raw);
         }
         catch (Exception e) when (e is ArgumentException or FormatException or JsonException or InvalidOperationException)
         {
-            return new(index, NoAttributes, null, null, $"is no CloudEvent: {e.Message}");
+            return new(index, NoAttributes, null, null, $"is no CloudEvent: {e.Message}", raw);
         }
     }
 }

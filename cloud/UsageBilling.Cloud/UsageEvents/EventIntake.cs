@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using NodaTime;
 using Npgsql;
 using NpgsqlTypes;
@@ -27,7 +28,12 @@ internal enum EventStatus
 }
 
 /// <summary>The result of one event. Late: its day had ended for the channel, and is computed again.</summary>
-internal sealed record EventResult(int Index, string? Source, string? Id, EventStatus Status, bool Late, string? Channel, string? Path, string? Reason);
+internal sealed record EventResult(int Index, string? Source, string? Id, EventStatus Status, bool Late, string? Channel, string? Path, string? Reason)
+{
+    /// <summary>What is wrong, in one word to count it by; null where nothing is.</summary>
+    [JsonIgnore]
+    public string? Kind { get; init; }
+}
 
 /// <summary>What became of a request's events, each by its place in the request.</summary>
 internal sealed record EventReceipt(int Accepted, int Duplicates, int Refused, int Late, IReadOnlyList<EventResult> Results);
@@ -56,6 +62,7 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
         var candidates = await ReadAsync(connection, events, results, now, cancellationToken);
         candidates = await RouteAsync(connection, candidates, results, now, cancellationToken);
         await KeepAsync(connection, candidates, results, now, cancellationToken);
+        await EventRefusals.NoteAsync(connection, [.. results.Where(r => r.Status == EventStatus.Refused).Select(r => (events[r.Index], r))], now, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         foreach (var status in results.GroupBy(r => r.Status))
         {
@@ -76,11 +83,11 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
         {
             if (e.Problem is not null)
             {
-                results[e.Index] = Refused(e, null, e.Problem);
+                results[e.Index] = Refused(e, "no-cloud-event", null, e.Problem);
             }
             else if (!definitions.TryGetValue(e.Attribute("type")!, out var definition))
             {
-                results[e.Index] = Refused(e, "type", $"no usage definition takes events of type {e.Attribute("type")}; register one (POST {ApiRoutes.Prefix}/usage-definitions)");
+                results[e.Index] = Refused(e, "unknown-type", "type", $"no usage definition takes events of type {e.Attribute("type")}; register one (POST {ApiRoutes.Prefix}/usage-definitions)");
             }
             else
             {
@@ -92,7 +99,7 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
 
                 if (read is null)
                 {
-                    results[e.Index] = Refused(e, problem!.Path, problem.Message);
+                    results[e.Index] = Refused(e, problem!.Path is "time" or "source" or "id" ? problem.Path : problem.Path == definition.Point.Text ? "customer" : "value", problem.Path, problem.Message);
                 }
                 else
                 {
@@ -120,11 +127,11 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
                 if (!points.ContainsKey(point))
                 {
                     results[candidate.Decoded.Index] = Refused(
-                        candidate.Decoded, definition.Point.Text, $"'{candidate.Event.Point}' is neither a service point nor a subject of {type.Key}; add it to the definition's subjects");
+                        candidate.Decoded, "customer", definition.Point.Text, $"'{candidate.Event.Point}' is neither a service point nor a subject of {type.Key}; add it to the definition's subjects");
                 }
                 else if (refused.TryGetValue(point, out var reason))
                 {
-                    results[candidate.Decoded.Index] = Refused(candidate.Decoded, "type", reason);
+                    results[candidate.Decoded.Index] = Refused(candidate.Decoded, "channel", "type", reason);
                 }
                 else
                 {
@@ -171,7 +178,7 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
             else
             {
                 var (at, value) = kept[candidate.Key];
-                results[candidate.Decoded.Index] = Refused(candidate.Decoded, "id", $"source {e.Source} used this id for {value} at {at}; an event never changes, send another one under an id of its own");
+                results[candidate.Decoded.Index] = Refused(candidate.Decoded, "id", "id", $"source {e.Source} used this id for {value} at {at}; an event never changes, send another one under an id of its own");
             }
         }
 
@@ -240,5 +247,6 @@ internal sealed class EventIntake(NpgsqlDataSource database, TimeProvider time, 
             counts.Values.Select(c => c.Duplicates).ToArray());
     }
 
-    private static EventResult Refused(DecodedEvent e, string? path, string reason) => new(e.Index, e.Attribute("source"), e.Attribute("id"), EventStatus.Refused, false, null, path, reason);
+    private static EventResult Refused(DecodedEvent e, string kind, string? path, string reason) =>
+        new(e.Index, e.Attribute("source"), e.Attribute("id"), EventStatus.Refused, false, null, path, reason) { Kind = kind };
 }

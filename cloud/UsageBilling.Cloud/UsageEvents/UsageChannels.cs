@@ -62,4 +62,16 @@ internal static class UsageChannels
             "SELECT channel_id, event_type, closed_through FROM usage_channel WHERE channel_id = ANY($1)",
             r => (Id: new ChannelId(r.GetGuid(0)), Type: r.GetString(1), Closed: r.GetFieldValue<LocalDate>(2)), cancellationToken, channels.Select(c => c.Value).Distinct().ToArray()))
             .ToDictionary(c => c.Id, c => (c.Type, c.Closed));
+
+    /// <summary>Where channels stand, by id, after one.</summary>
+    public static Task<List<UsageChannelRow>> ListAsync(NpgsqlDataSource database, Guid after, int limit, CancellationToken cancellationToken) => database.RowsAsync(
+        """
+        SELECT c.channel_id, c.event_type, c.closed_through, c.events, c.late_events, c.duplicates, c.last_received_at, d.days, d.error
+        FROM usage_channel c,
+          LATERAL (SELECT count(*)::integer AS days, max(u.error) AS error FROM usage_day_due u WHERE u.channel_id = c.channel_id) AS d
+        WHERE c.channel_id > $1 ORDER BY c.channel_id LIMIT $2
+        """,
+        r => new UsageChannelRow(
+            r.GetGuid(0), r.GetString(1), r.GetFieldValue<LocalDate>(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.IsDBNull(6) ? null : r.GetFieldValue<Instant>(6), r.GetInt32(7), r.TextOrNull(8)),
+        cancellationToken, after, limit);
 }

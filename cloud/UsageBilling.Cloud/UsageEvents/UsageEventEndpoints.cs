@@ -43,6 +43,8 @@ internal static class UsageEventEndpoints
         var read = app.MapReadApi("Usage events");
         read.MapGet("/usage-definitions", DefinitionsAsync).WithSummary("What event types mean, by type, in pages.");
         read.MapGet("/usage-channels", ChannelsAsync).WithSummary("Where channels of events stand: counts of events, late ones and duplicates, in pages.");
+        read.MapGet("/usage-refusals", async (NpgsqlDataSource database, CancellationToken cancellation) => TypedResults.Ok(new Page<EventRefusalRow>(await EventRefusals.ReadAsync(database, cancellation), null)))
+            .WithSummary("Refused events, counted by what is wrong, by source and by type, with the latest example.");
         var write = app.MapWriteApi("Usage events");
         // No list of accepted types: in binary mode the type is that of the data, whatever it is.
         write.MapPost("/events", PostAsync)
@@ -166,16 +168,7 @@ internal static class UsageEventEndpoints
             return ApiProblems.BadPaging();
         }
 
-        var rows = await database.RowsAsync(
-            """
-            SELECT c.channel_id, c.event_type, c.closed_through, c.events, c.late_events, c.duplicates, c.last_received_at, d.days, d.error
-            FROM usage_channel c,
-              LATERAL (SELECT count(*)::integer AS days, max(u.error) AS error FROM usage_day_due u WHERE u.channel_id = c.channel_id) AS d
-            WHERE c.channel_id > $1 ORDER BY c.channel_id LIMIT $2
-            """,
-            r => new UsageChannelRow(
-                r.GetGuid(0), r.GetString(1), r.GetFieldValue<LocalDate>(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.IsDBNull(6) ? null : r.GetFieldValue<Instant>(6), r.GetInt32(7), r.TextOrNull(8)),
-            cancellationToken, paging.After is null ? Guid.Empty : Guid.Parse(paging.After), paging.Limit + 1);
+        var rows = await UsageChannels.ListAsync(database, paging.After is null ? Guid.Empty : Guid.Parse(paging.After), paging.Limit + 1, cancellationToken);
         return TypedResults.Ok(paging.Page(rows, c => c.Channel.ToString()));
     }
 }

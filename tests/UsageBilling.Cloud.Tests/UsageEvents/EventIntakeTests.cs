@@ -81,6 +81,45 @@ public sealed class EventIntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_refused_is_counted_by_what_is_wrong_and_by_source_with_the_latest_example()
+    {
+        async Task<List<string>> RefusalsAsync() =>
+            [.. JsonNode.Parse(await site.Client.GetStringAsync("/api/v1/usage-refusals"))!["items"]!.AsArray().Select(r => $"{r!["kind"]} {r["source"]} {r["eventType"]} {r["times"]}").Order(StringComparer.Ordinal)];
+        await site.BatchAsync(
+            EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:00:00Z", gigabytes: 1m),
+            EventSite.Event(EventSite.Traffic, "2", "2026-10-05T08:00:00Z", gigabytes: -1m),
+            EventSite.Event(EventSite.Traffic, "3", "2026-10-05T08:00:00Z", gigabytes: -2m),
+            EventSite.Event(EventSite.Traffic, "4", "2036-10-05T08:00:00Z", gigabytes: 1m, source: "/edge/2"),
+            EventSite.Event(EventSite.Traffic, "5", "2026-10-05T08:00:00Z", subject: "nobody", gigabytes: 1m),
+            EventSite.Event("com.example.typo", "6", "2026-10-05T08:00:00Z"),
+            new JsonObject { ["no"] = "event" });
+        await site.BatchAsync(EventSite.Event(EventSite.Traffic, "1", "2026-10-05T08:00:00Z", gigabytes: 9m));
+        string[] expected =
+        [
+            $"customer /edge/1 {EventSite.Traffic} 1", $"id /edge/1 {EventSite.Traffic} 1", "no-cloud-event   1", $"time /edge/2 {EventSite.Traffic} 1", "unknown-type /edge/1 com.example.typo 1", $"value /edge/1 {EventSite.Traffic} 2",
+        ];
+        Assert.Equal(expected, await RefusalsAsync());
+        var value = JsonNode.Parse(await site.Client.GetStringAsync("/api/v1/usage-refusals"))!["items"]!.AsArray().Single(r => (string)r!["kind"]! == "value")!;
+        Assert.StartsWith("-2 is negative", (string)value["lastReason"]!, StringComparison.Ordinal);
+        Assert.Equal("3", (string)JsonNode.Parse((string)value["lastEvent"]!)!["id"]!);
+    }
+
+    [Fact]
+    public async Task A_sender_of_ever_new_names_and_large_events_fills_nothing_with_what_is_refused()
+    {
+        for (var batch = 0; batch < 2; batch++)
+        {
+            await site.BatchAsync([.. Enumerable.Range(0, 600).Select(i => EventSite.Event("com.example.typo", "x", "2026-10-05T08:00:00Z", source: $"/bad/{batch}/{i}"))]);
+        }
+
+        var large = EventSite.Event(EventSite.Traffic, "large", "2026-10-05T08:00:00Z", subject: new string('é', 20_000), source: "/\u0001");
+        await site.BatchAsync(large);
+        Assert.Equal((1_002L, 1_201m), (await site.Billing.ScalarAsync<long>("SELECT count(*) FROM usage_refusal"), await site.Billing.ScalarAsync<decimal>("SELECT sum(times) FROM usage_refusal")));
+        Assert.Equal(200L, await site.Billing.ScalarAsync<long>("SELECT times FROM usage_refusal WHERE source = '(others)' AND kind = 'unknown-type'"));
+        Assert.True(await site.Billing.ScalarAsync<int>("SELECT max(octet_length(last_event)) FROM usage_refusal") <= 8_192);
+    }
+
+    [Fact]
     public async Task One_event_in_binary_mode_is_the_same_event()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/events") { Content = new StringContent("{\"gigabytes\": \"1.5\"}", Encoding.UTF8, "application/json") };

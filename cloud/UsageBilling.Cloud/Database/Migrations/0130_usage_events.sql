@@ -46,6 +46,21 @@ CREATE TABLE usage_day_due (
 );
 CREATE INDEX usage_day_due_age ON usage_day_due (noted_at) WHERE error IS NULL;
 
+-- What was refused, by what is wrong with it and who sent it: counted, with the latest example, bounded. Sources beyond those that are kept apart share one row.
+-- Citus: a single-shard table.
+CREATE TABLE usage_refusal (
+  kind              text NOT NULL,
+  source            text NOT NULL CHECK (length(source) <= 256),
+  event_type        text NOT NULL CHECK (length(event_type) <= 256),
+  times             bigint NOT NULL CHECK (times > 0),
+  first_at          timestamptz NOT NULL,
+  last_at           timestamptz NOT NULL,
+  last_reason       text NOT NULL,
+  last_event        text NOT NULL CHECK (octet_length(last_event) <= 8192),
+  PRIMARY KEY (kind, source, event_type)
+);
+GRANT SELECT, INSERT, UPDATE ON usage_refusal TO usage_service;
+
 GRANT SELECT, INSERT ON usage_definition, usage_subject TO usage_service;
 GRANT SELECT, INSERT, UPDATE ON usage_channel TO usage_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON usage_day_due TO usage_service;
