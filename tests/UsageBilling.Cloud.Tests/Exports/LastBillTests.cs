@@ -50,7 +50,7 @@ public sealed class LastBillTests : IAsyncLifetime
     {
         var (request, _) = UsageBilling.Cloud.Exports.ExportRequest.Read("greenbutton", "P0001/ActiveEnergy/Import", "2026-10-01", to);
         using var stream = new MemoryStream();
-        Assert.True(await new UsageBilling.Cloud.Exports.Export(database.Source, site.Metering.Time).WriteAsync(request!, () => stream, default));
+        await new UsageBilling.Cloud.Exports.Export(database.Source, site.Metering.Time).WriteAsync(request!, () => stream, default);
         return XDocument.Load(new MemoryStream(stream.ToArray())).Descendants(Espi + "UsageSummary").SingleOrDefault();
     }
 

@@ -37,6 +37,7 @@ public sealed class PagesTests
         await ConsumptionAsync(page);
         await AnalyticsAsync(page);
         await AlertsAsync(page, road, token);
+        await EventsAsync(page, road, token);
         await ImportsAsync(page, road, token);
         await ExceptionsAsync(page);
         var number = await BillsAsync(page);
@@ -83,6 +84,21 @@ public sealed class PagesTests
             road.CloudAsync(["user", "set", "rita", "--read-only", "--password-stdin"], token, Password + "\n"),
             road.EnrolAsync(Gateway, token));
         road.StartGateway("--simulation", $"unix:{road.Control}", "--simulate-from", InstantPattern.General.Format(from.AtStartOfDayInZone(zone).ToInstant()));
+    }
+
+    // A sender gets a type wrong: whoever looks sees it too.
+    private static async Task EventsAsync(IPage page, Road road, CancellationToken token)
+    {
+        using var api = new HttpClient { BaseAddress = road.Url };
+        api.DefaultRequestHeaders.Authorization = new("Bearer", (await road.CloudAsync(["token", "create", "sender"], token)).Trim());
+        using var body = new StringContent("""{"specversion":"1.0","type":"com.example.typo","source":"/switch/1","id":"1","time":"2026-10-05T08:00:00Z"}""", Encoding.UTF8, "application/cloudevents+json");
+        using var answer = await api.PostAsync(new Uri("/api/v1/events", UriKind.Relative), body, token);
+        Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, answer.StatusCode);
+        await page.GetByRole(AriaRole.Link, new() { Name = "Events" }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Usage events" })).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Row, new() { Name = "unknown type /switch/1 com.example.typo 1" })).ToBeVisibleAsync();
+        await Expect(page.GetByText("no usage definition takes events of type com.example.typo")).ToBeVisibleAsync();
+        await Expect(page.GetByRole(AriaRole.Heading, new() { Name = "No event yet" })).ToBeVisibleAsync();
     }
 
     // Somebody says who is told and of what, sees the webhook's secret once, and switches a rule off.
