@@ -18,6 +18,7 @@ public sealed class GreenButtonReader
     private EspiSequence? _sequence;
     private (int Line, Instant Start, long Seconds)? _block;
     private bool _inBlock;
+    private bool _any;
     private Instant? _blockEnd;
     private readonly Dictionary<SourceChannel, Instant> _blockEnds = [];
 
@@ -57,6 +58,11 @@ public sealed class GreenButtonReader
         foreach (var item in reader._out)
         {
             yield return item;
+        }
+
+        if (!reader._any && feed.Problems.TrueForAll(p => !p.Refuses))
+        {
+            yield return new SourceProblem(1, "no IntervalBlock has an IntervalReading: there is no usage in the feed", true);
         }
     }
 
@@ -159,6 +165,7 @@ public sealed class GreenButtonReader
     private void Reading()
     {
         var line = EspiFeed.LineOf(_reader);
+        _any = true;
         if (ReadReading() is not { } raw)
         {
             Refuse(line, "an IntervalReading needs timePeriod with start and duration in whole seconds, and a whole number as value");

@@ -128,6 +128,46 @@ public class GreenButtonReaderTests
         Assert.Single(survey.Streams);
     }
 
+    [Fact]
+    public void A_feed_with_any_damage_is_read_or_refused_with_a_line_and_never_more()
+    {
+        var whole = Feed(
+            "<accumulationBehaviour>4</accumulationBehaviour><commodity>1</commodity><flowDirection>1</flowDirection><intervalLength>900</intervalLength><powerOfTenMultiplier>-3</powerOfTenMultiplier><uom>72</uom>",
+            string.Concat(Enumerable.Range(0, 8).Select(i => Reading(i * 900, 900, i, 17))));
+        string[] values = ["0", "-1", "99999999999999999999", "1e3", "900.5", "", "3600", "7200", "1767225601", "72", "167", "\u00E4"];
+        var (read, refused) = (0, 0);
+        for (var seed = 0; seed < 3_000; seed++)
+        {
+            var random = new Random(seed);
+            var xml = whole;
+            for (var damage = random.Next(1, 4); damage > 0; damage--)
+            {
+                // An element's text, or an element with all that is in it.
+                var elements = System.Text.RegularExpressions.Regex.Matches(xml, "<(\\w+)[^<>/]*>([^<>]*)</\\1>");
+                if (elements.Count == 0)
+                {
+                    break;
+                }
+
+                var element = elements[random.Next(elements.Count)];
+                xml = random.Next(3) switch
+                {
+                    0 => xml.Remove(element.Index, element.Length),
+                    1 => xml.Insert(element.Index, element.Value),
+                    _ => xml.Remove(element.Groups[2].Index, element.Groups[2].Length).Insert(element.Groups[2].Index, values[random.Next(values.Length)]),
+                };
+            }
+
+            var survey = Survey(() => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(xml)));
+            Assert.True(survey.Refused || survey.Streams.Count > 0, xml);
+            Assert.All(survey.Problems, p => Assert.True(p.Line >= 1));
+            (read, refused) = (read + (survey.Refused ? 0 : 1), refused + (survey.Refused ? 1 : 0));
+        }
+
+        Assert.True(read > 300 && refused > 300, $"{read} read, {refused} refused");
+        Assert.True(Survey(() => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(Feed("<uom>72</uom>", string.Empty)))).Refused);
+    }
+
     private const long Start = 1_767_225_600;
 
     private static string Reading(long after, long seconds, long value, int? quality = null) =>
