@@ -75,7 +75,8 @@ public sealed partial class GatewayClock
 
     /// <summary>
     /// Another clock, taken as right, showed <paramref name="reference"/> somewhere in the <paramref name="roundTrip"/> that ends now (Cristian's algorithm): the offset
-    /// lies between now minus the reference and a round trip less. The narrowest comparison of the last ten minutes is kept.
+    /// lies between now minus the reference and a round trip less. The narrowest comparison of the last ten minutes is kept, unless the new one contradicts it: a machine
+    /// that was suspended counts time only by its wall clock.
     /// </summary>
     public void Compare(Instant reference, Duration roundTrip)
     {
@@ -89,8 +90,8 @@ public sealed partial class GatewayClock
             var (now, monotonic) = (Now, MonotonicMs);
             var least = (long)(now - reference - roundTrip).TotalMilliseconds;
             var most = (long)(now - reference).TotalMilliseconds;
-            var kept = _comparison is { } known && most - least > known.Most - known.Least && Duration.FromMilliseconds(monotonic - known.MonotonicMs) < BestFor;
-            _comparison = kept ? _comparison : new Comparison(least, most, now.ToUnixTimeMilliseconds() - monotonic, monotonic);
+            var fresh = new Comparison(least, most, now.ToUnixTimeMilliseconds() - monotonic, monotonic);
+            _comparison = _comparison is { } known && known.IsNarrowerThan(fresh) && known.AgreesWith(fresh) && Duration.FromMilliseconds(monotonic - known.MonotonicMs) < BestFor ? known : fresh;
         }
     }
 
@@ -132,5 +133,16 @@ public sealed partial class GatewayClock
     private static partial int AdjustTime([In, Out] byte[] timex);
 
     /// <summary>The offset lay between two bounds while wall clock minus monotonic clock was <paramref name="OffsetMs"/>.</summary>
-    private readonly record struct Comparison(long Least, long Most, long OffsetMs, long MonotonicMs);
+    private readonly record struct Comparison(long Least, long Most, long OffsetMs, long MonotonicMs)
+    {
+        public bool IsNarrowerThan(Comparison other) => Most - Least < other.Most - other.Least;
+
+        /// <summary>Some offset is possible by both, give or take what clocks drift in minutes.</summary>
+        public bool AgreesWith(Comparison other)
+        {
+            const long Drift = 100;
+            var shift = other.OffsetMs - OffsetMs;
+            return Least + shift <= other.Most + Drift && Most + shift >= other.Least - Drift;
+        }
+    }
 }

@@ -53,6 +53,19 @@ public sealed class ClockComparisonTests
     }
 
     [Fact]
+    public void A_machine_that_slept_is_compared_anew_at_once()
+    {
+        var wall = new Settable(_time);
+        var clock = new GatewayClock(wall, () => true, Guid.NewGuid());
+        clock.Compare(clock.Now, Second / 10);
+
+        // The wall clock went on in its sleep, and the monotonic clock did not.
+        wall.Shift = TimeSpan.FromHours(1);
+        clock.Compare(clock.Now, 20 * Second);
+        Assert.Equal(Duration.Zero, clock.Offset);
+    }
+
+    [Fact]
     public void A_simulated_clock_is_not_compared()
     {
         var clock = new GatewayClock(_time, () => true, Guid.NewGuid(), simulated: true);
