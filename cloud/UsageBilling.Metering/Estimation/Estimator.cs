@@ -151,7 +151,7 @@ public static class Estimator
     /// <summary>What other intervals suggest, but nothing for intervals without supply.</summary>
     private static Estimate Supplied(Gap gap, EstimationWindow window, EstimationMethod method, long[] numerators, long denominator, ImmutableArray<LocalDate> sources)
     {
-        for (var i = 0; i < numerators.Length; i++)
+        for (var i = 0; i < numerators.Length && !window.NoSupply.IsEmpty; i++)
         {
             numerators[i] = window.IsWithoutSupply(gap.First + i, 1) ? 0 : numerators[i];
         }
