@@ -30,11 +30,18 @@ internal sealed class EventChecks(Verification report, NpgsqlConnection connecti
                 break;
             }
 
-            var computed = await EventDays.ComputeAsync(connection, [.. days.Select(d => (new ChannelId(d.Channel), d.Day))], cancellationToken);
-            foreach (var (stored, day) in days.Zip(computed))
+            var failures = new List<(ChannelId Channel, LocalDate Day, string Reason)>();
+            var computed = (await EventDays.ComputeAsync(connection, [.. days.Select(d => (new ChannelId(d.Channel), d.Day))], failures, cancellationToken)).ToDictionary(d => (d.Channel.Value, d.Day));
+            foreach (var (channel, day, reason) in failures)
             {
                 report.Count("event days");
-                if (!day.Intervals!.Hash().AsSpan().SequenceEqual(stored.Hash) && await StillDiffersAsync(stored.Channel, stored.Day, cancellationToken))
+                report.Differs("event-day", $"{channel} {day:uuuu-MM-dd}", reason);
+            }
+
+            foreach (var stored in days.Where(d => computed.ContainsKey((d.Channel, d.Day))))
+            {
+                report.Count("event days");
+                if (!computed[(stored.Channel, stored.Day)].Intervals!.Hash().AsSpan().SequenceEqual(stored.Hash) && await StillDiffersAsync(stored.Channel, stored.Day, cancellationToken))
                 {
                     report.Differs("event-day", $"{stored.Channel} {stored.Day:uuuu-MM-dd}", "the intervals are not those that its events make");
                 }
@@ -52,8 +59,8 @@ internal sealed class EventChecks(Verification report, NpgsqlConnection connecti
         var stored = await connection.RowsAsync(
             "SELECT d.hash FROM interval_day d WHERE d.channel_id = $1 AND d.day = $2 AND NOT EXISTS (SELECT FROM usage_day_due u WHERE u.channel_id = $1 AND u.day = $2)",
             r => r.GetFieldValue<byte[]>(0), cancellationToken, channel, day);
-        return stored.Count == 1
-            && !(await EventDays.ComputeAsync(connection, [(new ChannelId(channel), day)], cancellationToken))[0].Intervals!.Hash().AsSpan().SequenceEqual(stored[0]);
+        var now = await EventDays.ComputeAsync(connection, [(new ChannelId(channel), day)], [], cancellationToken);
+        return stored.Count == 1 && !(now.Count == 1 && now[0].Intervals!.Hash().AsSpan().SequenceEqual(stored[0]));
     }
 
     private async Task LostAsync(CancellationToken cancellationToken)

@@ -74,6 +74,11 @@ public sealed class EventIntakeTests : IAsyncLifetime
         Assert.Contains($"NOT COMPUTED  {Traffic} on 2026-10-04", ran.Error, StringComparison.Ordinal);
         Assert.EndsWith("0 are not explained, 1 cannot be computed\n", ran.Output, StringComparison.Ordinal);
 
+        // Verifying names it too, and goes on.
+        var difference = Assert.Single((await site.Billing.VerifyAsync()).Differences);
+        Assert.Equal($"{Traffic} 2026-10-04", difference.Subject);
+        Assert.Contains("cannot have the value", difference.Detail, StringComparison.Ordinal);
+
         // Its neighbours, also those behind it, are right again; the day stays as it was.
         Assert.Equal(before, await site.BytesAsync(versions: true));
         await site.AdminAsync("UPDATE usage_event SET value = 1.25 WHERE event_id = '3'");
