@@ -45,6 +45,17 @@ public class LocalDayTests
         Assert.Equal(quarters, LocalDay.Intervals(LocalDatePattern.Iso.Parse(date).Value, DateTimeZoneProviders.Tzdb[zone], 15));
 
     [Theory]
+    [InlineData("Europe/Berlin", 60, 60)]
+    [InlineData("Australia/Adelaide", 60, 30)]
+    [InlineData("Asia/Kolkata", 30, 30)]
+    [InlineData("Asia/Kathmandu", 60, 15)]
+    [InlineData("Asia/Kathmandu", 30, 15)]
+    [InlineData("Asia/Kathmandu", 10, 5)]
+    [InlineData("Australia/Lord_Howe", 60, 30)] // also in summer, when the offset is whole hours
+    public void Intervals_that_nobody_chose_for_the_zone_are_cut_to_the_longest_that_divides_its_offsets(string zone, int minutes, int longest) =>
+        Assert.Equal(longest, ZoneRule.Longest(DateTimeZoneProviders.Tzdb[zone], minutes, new LocalDate(2026, 1, 15)));
+
+    [Theory]
     [InlineData("Europe/Berlin", 60, true)]
     [InlineData("Asia/Kathmandu", 30, false)]
     [InlineData("Asia/Kathmandu", 15, true)]

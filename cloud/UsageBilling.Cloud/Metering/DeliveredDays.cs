@@ -59,7 +59,7 @@ internal static class DeliveredDays
             """, r => (Key: (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), Statement: Statement(r, 2)), cancellationToken, channels, dates))
             .ToLookup(r => r.Key, r => r.Statement);
         var totals = await ReadTotalsAsync(connection, wanted, cancellationToken);
-        return [.. wanted.Select(d => new ComputedDay(d.Channel, d.Day, DeliveredSlots.Merge(d.Day, [.. statements[d]], totals.GetValueOrDefault(d.Channel) ?? [])))];
+        return await ZonedDays.FitAsync(connection, [.. wanted.Select(d => new ComputedDay(d.Channel, d.Day, DeliveredSlots.Merge(d.Day, [.. statements[d]], totals.GetValueOrDefault(d.Channel) ?? [])))], cancellationToken);
     }
 
     /// <summary>What is odd about the statements of days, in order of channel and time.</summary>

@@ -26,7 +26,7 @@ internal static class VirtualDays
             computed.AddRange(chunk.Select(d => new ComputedDay(d.Channel, d.Day, formulas[d.Channel].Compute([.. formulas[d.Channel].Sources.Select(s => stored.GetValueOrDefault((s, d.Day)))]))));
         }
 
-        return computed;
+        return await ZonedDays.FitAsync(connection, computed, cancellationToken);
     }
 
     /// <summary>Computes what ended days made due, one transaction; returns how many days were taken.</summary>

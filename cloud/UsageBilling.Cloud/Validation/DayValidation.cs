@@ -35,6 +35,12 @@ internal sealed class DayValidation(NpgsqlConnection connection, RuleSet rules, 
         return (days.Count, estimates);
     }
 
+    /// <summary>The days cannot be validated at all: that is a finding of each of them, until they can.</summary>
+    public Task CannotAsync(ChannelId channel, ChannelTerms terms, LocalDate first, LocalDate last, string why, CancellationToken cancellationToken) =>
+        new FindingStore(connection, rules.Version, now).AddAsync(terms, channel, rules.ClassOf(terms.Key).Name,
+            [.. Enumerable.Range(0, Period.DaysBetween(first, last) + 1).Select(i => new Finding(RuleNames.NotValidated, channel, first.PlusDays(i), [], [], null, Verdict.Fail, $"the day could not be validated: {why}"))],
+            cancellationToken);
+
     private async Task<int> EstimateAsync(ChannelWindow window, CancellationToken cancellationToken)
     {
         if (window.ForEstimation(ImmutableHashSet<LocalDate>.Empty) is not { } all)

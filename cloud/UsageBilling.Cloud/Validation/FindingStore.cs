@@ -46,6 +46,21 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
         await CloseAsync(channel, [.. stored.Values.Where(f => f.State != "closed")], cancellationToken);
     }
 
+    /// <summary>Adds findings to what is known of their days, closing none.</summary>
+    public async Task AddAsync(ChannelTerms terms, ChannelId channel, string @class, IReadOnlyList<Finding> findings, CancellationToken cancellationToken)
+    {
+        var stored = (await connection.RowsAsync(
+            "SELECT local_day, rule, revision FROM finding WHERE channel_id = $1 AND local_day = ANY($2) FOR UPDATE",
+            r => (Key: (r.GetFieldValue<LocalDate>(0), r.GetString(1)), Revision: r.GetInt32(2)), cancellationToken, channel.Value, findings.Select(f => f.Day).ToArray())).ToDictionary(f => f.Key, f => f.Revision);
+        await WriteAsync(terms, @class, [.. findings.Select(f => new Row(f, StateOf(f), stored.GetValueOrDefault((f.Day, f.Rule)) + 1, 0, null, null))], cancellationToken);
+    }
+
+    /// <summary>Channels with days that could not be validated, from the first of them to the last.</summary>
+    public static Task<List<(ChannelId Channel, LocalDate First, LocalDate Last)>> NotValidatedAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.RowsAsync(
+            "SELECT channel_id, min(local_day), max(local_day) FROM finding WHERE rule = $1 AND state = 'open' GROUP BY channel_id",
+            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1), r.GetFieldValue<LocalDate>(2)), cancellationToken, RuleNames.NotValidated);
+
     /// <summary>Local days that no estimate should copy: a rule failed there, or nothing flowed.</summary>
     public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
         (await connection.RowsAsync("""

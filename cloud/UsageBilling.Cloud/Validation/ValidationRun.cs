@@ -18,7 +18,7 @@ public readonly record struct ValidationProgress(int Channels, int Days, int Est
 /// What is to be validated: days whose intervals changed, days that new limits are put to, and days that ended without anybody sending anything. A local day is ripe some hours after its end, so that
 /// what is merely late is not estimated first.
 /// </summary>
-internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets, TimeProvider time) : IDisposable
+internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets, TimeProvider time, ILogger<ValidationRun>? log = null) : IDisposable
 {
     /// <summary>How long after a local day's end it is validated.</summary>
     public static readonly Duration Grace = Duration.FromHours(6);
@@ -87,8 +87,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
             var zone = DateTimeZoneProviders.Tzdb[terms[channel].Zone];
             foreach (var (first, last) in Runs(utc.SelectMany(d => LocalDaysOf(d, zone)).Concat(local).Where(d => IsRipe(d, zone, now))))
             {
-                var (days, estimates) = await validation.RunAsync(channel, terms[channel], first, last, cancellationToken);
-                done += new ValidationProgress(1, days, estimates);
+                done += await ValidateAsync(connection, validation, channel, terms[channel], first, last, cancellationToken);
             }
         }
 
@@ -101,6 +100,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
     public async Task<ValidationProgress> SweepAsync(CancellationToken cancellationToken)
     {
         var (after, done) = (new ChannelId(Guid.Empty), default(ValidationProgress));
+        await TryAgainAsync(cancellationToken);
         while (true)
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -140,12 +140,48 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var terms = await MeasuredLayer.LockAsync(connection, [channel.Channel], cancellationToken);
         var validation = new DayValidation(connection, await ruleSets.CurrentAsync(connection, cancellationToken), now);
-        var (days, estimates) = await validation.RunAsync(channel.Channel, terms[channel.Channel], first, last, cancellationToken);
+        var done = await ValidateAsync(connection, validation, channel.Channel, terms[channel.Channel], first, last, cancellationToken);
         await connection.RunAsync("""
             INSERT INTO channel_validated (channel_id, through_day) VALUES ($1, $2) ON CONFLICT (channel_id) DO UPDATE SET through_day = EXCLUDED.through_day
             """, cancellationToken, channel.Channel.Value, last);
         await transaction.CommitAsync(cancellationToken);
-        return new ValidationProgress(1, days, estimates);
+        return done;
+    }
+
+    /// <summary>Days of one channel. What is wrong with its data is a finding of these days and stops nobody else's; an hour later they are tried again.</summary>
+    private async Task<ValidationProgress> ValidateAsync(
+        NpgsqlConnection connection, DayValidation validation, ChannelId channel, ChannelTerms terms, LocalDate first, LocalDate last, CancellationToken cancellationToken)
+    {
+        await connection.RunAsync("SAVEPOINT channel", cancellationToken);
+        try
+        {
+            var (days, estimates) = await validation.RunAsync(channel, terms, first, last, cancellationToken);
+            await connection.RunAsync("RELEASE SAVEPOINT channel", cancellationToken);
+            return new ValidationProgress(1, days, estimates);
+        }
+        catch (Exception e) when (e is ArgumentException or ArithmeticException or InvalidOperationException or FormatException or KeyNotFoundException or IndexOutOfRangeException)
+        {
+            log?.ChannelNotValidated(e, terms.Key.ToString(), first, last);
+            await connection.RunAsync("ROLLBACK TO SAVEPOINT channel", cancellationToken);
+            await validation.CannotAsync(channel, terms, first, last, e.Message, cancellationToken);
+            return new ValidationProgress(1, 0, 0);
+        }
+    }
+
+    /// <summary>Puts days that could not be validated into the list again.</summary>
+    private async Task TryAgainAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var failed = await FindingStore.NotValidatedAsync(connection, cancellationToken);
+        await MeasuredLayer.LockAsync(connection, failed.Select(f => f.Channel), cancellationToken);
+        foreach (var (channel, first, last) in failed)
+        {
+            // A local day lies in two UTC days.
+            await DueDays.ValidateAgainAsync(connection, [channel], first.PlusDays(-1), last.PlusDays(1), time.GetCurrentInstant(), cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
     }
 
     private static bool IsRipe(LocalDate day, DateTimeZone zone, Instant now) => LocalDay.Of(day, zone).End + Grace <= now;

@@ -1,5 +1,4 @@
 using NodaTime;
-using Npgsql;
 using UsageBilling.Cloud.Database;
 
 namespace UsageBilling.Cloud.Validation;
@@ -30,7 +29,7 @@ internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILo
                     log.ValidationSwept(done.Channels, done.Days, done.Estimates);
                 }
             }
-            catch (Exception e) when (e is NpgsqlException or InvalidOperationException or TimeoutException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // What was due still is: the days are deleted in the transaction that validated them.
                 log.ValidationFailed(e);

@@ -25,6 +25,18 @@ public static class ZoneRule
         return null;
     }
 
+    /// <summary>
+    /// The longest interval that divides one of <paramref name="intervalMinutes"/> and the offsets that a zone has within some 13 months of a UTC day, so that local days, months and years begin and
+    /// end with intervals: 30 for hours in Adelaide. Where none does, what was given.
+    /// </summary>
+    public static int Longest(DateTimeZone zone, int intervalMinutes, LocalDate day)
+    {
+        // A whole month sees the same stretch of time, so that its days do not differ.
+        var month = UtcDay.StartOf(day.With(DateAdjusters.StartOfMonth));
+        var offsets = zone.GetZoneIntervals(month - Duration.FromDays(400), month + Duration.FromDays(431)).Select(s => s.WallOffset.Seconds).Distinct().ToArray();
+        return Lengths.Where(minutes => intervalMinutes % minutes == 0 && offsets.All(seconds => seconds % (minutes * 60) == 0)).DefaultIfEmpty(intervalMinutes).Max();
+    }
+
     private static string Allowed(DateTimeZone zone, Instant from, Instant to) =>
         string.Join(", ", Lengths.Where(minutes => zone.GetZoneIntervals(from, to).All(s => s.WallOffset.Seconds % (minutes * 60) == 0)));
 }

@@ -68,6 +68,9 @@ public static class RuleNames
     /// <summary>Too many days in a row with estimates.</summary>
     public const string LongEstimates = "long-estimates";
 
+    /// <summary>No rule: the day could not be looked at, and the finding says why.</summary>
+    public const string NotValidated = "not-validated";
+
     /// <summary>All of them, in the order in which they run.</summary>
     public static ImmutableArray<string> All { get; } =
     [

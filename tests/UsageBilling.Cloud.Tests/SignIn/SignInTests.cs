@@ -113,7 +113,7 @@ public sealed class SignInTests(WebCloud web) : IClassFixture<WebCloud>, IAsyncL
             .SelectMany(t => t.GetCustomAttributes<RouteAttribute>(), (t, route) => (Type: t, route.Template))
             .Where(p => p.Type.GetCustomAttribute<AllowAnonymousAttribute>() is null)
             .ToList();
-        Assert.Equal(10, pages.Count);
+        Assert.Equal(11, pages.Count);
         foreach (var (type, template) in pages)
         {
             // Within an open connection the router looks at the page's own attribute.
