@@ -69,7 +69,7 @@ internal sealed class AlertWorker(AlertJudge judge, AlertDelivery delivery, Time
                 await judge.RunAsync(stoppingToken);
                 await delivery.RunAsync(stoppingToken);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or InvalidOperationException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // Rules stay due and deliveries stay in the outbox; the next turn takes them.
                 log.AlertsFailed(e);

@@ -1,4 +1,3 @@
-using Npgsql;
 using UsageBilling.Cloud.Validation;
 
 namespace UsageBilling.Cloud.Billing;
@@ -17,7 +16,7 @@ internal sealed class BillingWorker(BillingCycle cycle, ValidatedDays validated,
             {
                 await WorkAsync(stoppingToken);
             }
-            catch (Exception e) when (e is NpgsqlException or InvalidOperationException or TimeoutException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // What was not done is still noted in the database; the next turn tries it again.
                 log.BillingWorkFailed(e);

@@ -44,7 +44,7 @@ internal sealed class HoleWatch(NpgsqlDataSource source, Replies replies, TimePr
             {
                 replies.Send(await FindAsync(source, time.GetCurrentInstant(), stoppingToken));
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 log.HoleSearchFailed(e);
             }

@@ -28,7 +28,7 @@ internal sealed class PartitionUpkeep(NpgsqlDataSource source, TimeProvider time
             {
                 await EnsureAsync(source, time.GetCurrentInstant(), stoppingToken);
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // Months are made ahead, so one missed day costs nothing; a commit that finds no partition makes it itself.
                 log.PartitionUpkeepFailed(e);

@@ -45,7 +45,7 @@ internal sealed class ReplaySender(NpgsqlDataSource database, IBroker broker, Ti
             {
                 await SendAsync(stoppingToken);
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 log.ReplayNotSent("", e);
             }

@@ -43,7 +43,7 @@ internal sealed class DerivedDays(NpgsqlDataSource database, TimeProvider time, 
             {
                 return;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // Rolled back: the days are still in the list.
                 log.DerivedDaysInterrupted(e);

@@ -51,9 +51,9 @@ internal sealed class MeteringProjector(NpgsqlDataSource database, CommitSignal 
             {
                 return;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or System.IO.IOException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // The database is away or refused: nothing was committed, the positions say where to go on.
+                // The database is away or refused, or something was not foreseen: nothing was committed, the positions say where to go on.
                 log.ProjectionInterrupted(e);
                 await Task.Delay(AfterTrouble, time, stoppingToken);
             }

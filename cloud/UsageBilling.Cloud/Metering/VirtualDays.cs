@@ -2,6 +2,8 @@ using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Database;
 using UsageBilling.Metering.Calendars;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Metering.Virtual;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Metering;
@@ -23,10 +25,23 @@ internal static class VirtualDays
                 FROM unnest($1::uuid[], $2::date[]) AS w (channel_id, day) JOIN interval_day d ON d.channel_id = w.channel_id AND d.day = w.day
                 """, r => (Channel: new ChannelId(r.GetGuid(0)), Day: ProfileReading.Read(r, 1)), cancellationToken,
                 wanted.Select(w => w.Channel.Value).ToArray(), wanted.Select(w => w.Day).ToArray())).ToDictionary(r => (r.Channel, r.Day.Day), r => r.Day.Intervals);
-            computed.AddRange(chunk.Select(d => new ComputedDay(d.Channel, d.Day, formulas[d.Channel].Compute([.. formulas[d.Channel].Sources.Select(s => stored.GetValueOrDefault((s, d.Day)))]))));
+            computed.AddRange(chunk.Select(d => new ComputedDay(d.Channel, d.Day, Compute(formulas[d.Channel], [.. formulas[d.Channel].Sources.Select(s => stored.GetValueOrDefault((s, d.Day)))]))));
         }
 
         return await ZonedDays.FitAsync(connection, computed, cancellationToken);
+    }
+
+    // A sum that leaves 64 bits is not known: the day is a gap, which validation finds, and the others go on.
+    private static IntervalDay? Compute(VirtualFormula formula, IntervalDay?[] sources)
+    {
+        try
+        {
+            return formula.Compute(sources);
+        }
+        catch (OverflowException)
+        {
+            return IntervalDay.Missing(IntervalStep.CommonInterval(sources.OfType<IntervalDay>().Select(s => s.IntervalMinutes)));
+        }
     }
 
     /// <summary>Computes what ended days made due, one transaction; returns how many days were taken.</summary>

@@ -101,7 +101,7 @@ internal sealed class EventDayWorker(EventDayUpkeep upkeep, TimeProvider time, I
             {
                 await upkeep.RunAsync(stoppingToken);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or InvalidOperationException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // What is due stands in the database; the next turn takes it.
                 log.EventDaysFailed(e);

@@ -102,6 +102,29 @@ public class VirtualChannelTests(MigratedDatabase database) : IClassFixture<Migr
         Assert.Empty(await DueAsync(site));
     }
 
+    [Fact]
+    public async Task A_day_whose_sum_leaves_64_bits_is_a_gap_and_stops_no_other()
+    {
+        var (a, b) = (new MeteringSite(database.Source), new MeteringSite(database.Source));
+        foreach (var site in new[] { a, b })
+        {
+            await site.Administration.RegisterAsync(new ChannelRegistration(site.Channel, 0, "Europe/Berlin", ChannelFeed.Deliveries), default);
+            await using var connection = await database.Source.OpenConnectionAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            DeliveredDay[] days = [.. new[] { long.MaxValue / 3 * 2, 7 }.Select((quantity, i) => new DeliveredDay(
+                site.Channel.Id, new LocalDate(2026, 11, 1 + i), new IntervalDay(60, [.. Enumerable.Range(0, 24).Select(hour => hour == 5 ? quantity : 0)], Enumerable.Repeat((byte)IntervalQuality.Measured, 24).ToArray()), Start))];
+            await ChannelDeliveries.DeliverAsync(connection, Guid.NewGuid(), days, site.Time.GetCurrentInstant(), default);
+            await transaction.CommitAsync();
+        }
+
+        var sum = Key(a, "sum");
+        await RegisterAsync(a, Of(sum, new Combination([a.Channel.Id, b.Channel.Id], [])));
+        await DrainAsync(a);
+        var read = (await a.Store.ReadAsync([sum.Id], Start, Start + Duration.FromDays(2), default))[sum.Id].Profile;
+        Assert.All(read.Qualities.Span[..24].ToArray(), q => Assert.Equal((byte)IntervalQuality.Missing, q));
+        Assert.Equal(14, read.Quantities.Span[24..].ToArray().Sum());
+    }
+
     private static VirtualRegistration Of(ChannelKey key, VirtualFormula formula) => new(key, "Europe/Berlin", formula);
 
     private static ChannelKey Key(MeteringSite site, string name) => new($"{name}-{site.Serial}", site.Channel.Measurand);
