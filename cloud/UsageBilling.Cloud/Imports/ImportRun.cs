@@ -36,18 +36,29 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         var (sha256, bytes) = await ImportStore.HashAsync(file, cancellationToken);
         var id = IdOf(sha256, read);
         var known = await ImportStore.FindAsync(database, id, cancellationToken);
-        if (known is { State: "done" })
+        // What was dropped since is taken again when the floor came down; nobody can tell how far it was down without looking.
+        var dropped = known is { State: "done" } ? await Retention.DroppedBeforeAsync(database, cancellationToken) : null;
+        if (known is { State: "done" } && dropped is null)
         {
             return new ImportOutcome(known, (await ImportStore.DetailsAsync(database, id, cancellationToken)).Report, null, Before: true);
         }
 
         var survey = FileSurvey.Of(() => read.Read(file));
+        if (known is { State: "done" } && survey.Streams.All(s => s.From is not { } from || from >= dropped))
+        {
+            return new ImportOutcome(known, (await ImportStore.DetailsAsync(database, id, cancellationToken)).Report, null, Before: true);
+        }
+
         var now = time.GetCurrentInstant();
         var exponents = survey.Refused ? [] : await CheckAsync(survey, now, cancellationToken);
         var report = ReportOf(survey);
         var record = new ImportRecord(
             id, read.Name, read.Format, sha256, bytes, actor, known?.ReceivedAt ?? now, survey.Refused ? "rejected" : "delivering", survey.Problems.Count + survey.MoreProblems, 0, 0, 0, survey.Refused ? now : null);
-        if (known is not { State: "delivering" })
+        if (known is { State: "done" })
+        {
+            await ImportStore.ReopenAsync(database, id, now, cancellationToken);
+        }
+        else if (known is not { State: "delivering" })
         {
             await ImportStore.KeepAsync(database, record, JsonSerializer.Serialize(read, ApiJson.Options), report, file, cancellationToken);
         }
@@ -59,7 +70,8 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
 
         record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
         await DeliverAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
-        return new ImportOutcome((await ImportStore.FindAsync(database, id, cancellationToken))!, report, survey, Before: false);
+        var done = (await ImportStore.FindAsync(database, id, cancellationToken))!;
+        return new ImportOutcome(done, report, survey, Before: known is { State: "done" } && done.DaysAdded == known.DaysAdded);
     }
 
     /// <summary>Goes on with an import whose process died: from its kept bytes, doing again what was done changes nothing.</summary>

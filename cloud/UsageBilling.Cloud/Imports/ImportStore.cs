@@ -103,6 +103,10 @@ internal static class ImportStore
     public static Task AdvanceAsync(NpgsqlConnection connection, Guid id, long delivered, long added, long parked, Instant now, CancellationToken cancellationToken) => connection.RunAsync("UPDATE import_file SET days_delivered = $2, days_added = days_added + $3, days_parked = $4, touched_at = $5 WHERE import_id = $1",
         cancellationToken, id, delivered, added, parked, now);
 
+    /// <summary>A file that was taken is to be taken again.</summary>
+    public static Task<int> ReopenAsync(NpgsqlDataSource database, Guid id, Instant now, CancellationToken cancellationToken) =>
+        database.RunAsync("UPDATE import_file SET state = 'delivering', touched_at = $2, finished_at = NULL WHERE import_id = $1 AND state = 'done'", cancellationToken, id, now);
+
     public static async Task FinishAsync(NpgsqlDataSource database, Guid id, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

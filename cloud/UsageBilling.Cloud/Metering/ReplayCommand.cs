@@ -44,15 +44,28 @@ internal static class ReplayCommand
     public static Command BuildRetention()
     {
         var years = new Option<int?>("--years") { Description = "Keep this many whole years before the current one. Fewer drop what lies below; more take up again what was parked as older than kept." };
-        var command = new Command("retention", "Show, or with --years change, how far back metering data is kept.") { years }.WithDatabase();
+        var drop = new Option<bool>("--drop") { Description = "Yes, drop the days that lie below; they do not come back by themselves." };
+        var command = new Command("retention", "Show, or with --years change, how far back metering data is kept.") { years, drop }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
             await using var database = await CloudDatabase.OpenExistingAsync(parsed.Settings(), cancellation);
             try
             {
                 await using var connection = await database.Source.OpenConnectionAsync(cancellation);
+                var now = TimeProvider.System.GetCurrentInstant();
+                if (parsed.GetValue(years) is { } fewer && await Retention.WouldDropAsync(connection, fewer, now, cancellation) is { Days: > 0 } lost)
+                {
+                    if (!parsed.GetValue(drop))
+                    {
+                        Console.Error.WriteLine($"--years {fewer} would drop {lost.Days} days of channels before {lost.Floor:uuuu-MM-dd}, with their journal. Nothing was done; say --drop if that is what you want.");
+                        return ExitCodes.BadInput;
+                    }
+
+                    Console.Error.WriteLine($"{lost.Days} days of channels before {lost.Floor:uuuu-MM-dd} are dropped");
+                }
+
                 var state = parsed.GetValue(years) is { } wanted
-                    ? await Retention.KeepAsync(database.Source, wanted, Environment.UserName, TimeProvider.System.GetCurrentInstant(), cancellation)
+                    ? await Retention.KeepAsync(database.Source, wanted, Environment.UserName, now, cancellation)
                     : await Retention.ReadAsync(connection, cancellation);
                 Console.WriteLine($"{state.YearsKept} whole years are kept, from {state.Floor:uuuu-MM-dd} on; {state.ParkedDeliveredDays} delivered days are older and parked");
                 return ExitCodes.Ok;

@@ -73,6 +73,20 @@ public static class Retention
     internal static async Task<Instant?> DroppedBeforeAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         (await connection.RowsAsync("SELECT dropped_before FROM retention", r => r.IsDBNull(0) ? (Instant?)null : UtcDay.StartOf(r.GetFieldValue<LocalDate>(0)), cancellationToken))[0];
 
+    /// <summary>The same on a connection of its own.</summary>
+    internal static async Task<Instant?> DroppedBeforeAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await DroppedBeforeAsync(connection, cancellationToken);
+    }
+
+    /// <summary>How many days of channels a policy would drop, and from which day on data would be kept.</summary>
+    internal static async Task<(long Days, LocalDate Floor)> WouldDropAsync(NpgsqlConnection connection, int years, Instant now, CancellationToken cancellationToken)
+    {
+        var floor = FloorOf(Math.Clamp(years, 1, 100), now);
+        return ((await connection.RowsAsync("SELECT count(*) FROM interval_day WHERE day < $1", r => r.GetInt64(0), cancellationToken, floor))[0], floor);
+    }
+
     private static LocalDate FloorOf(int years, Instant now) => new(now.InUtc().Year - years, 1, 1);
 
     private static async Task MoveAsync(NpgsqlConnection connection, LocalDate floor, Instant now, CancellationToken cancellationToken)

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Time.Testing;
 using NodaTime;
 using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Imports;
 using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Protocols;
@@ -44,6 +46,28 @@ public sealed class RetentionTests : IAsyncLifetime
         var profile = (await site.Store.ReadAsync([imported.Id], old, old + Duration.FromDays(200), default))[imported.Id].Profile;
         Assert.Equal((24 * 5) + 777, profile.Quantities.ToArray().Sum());
         Assert.Empty(await site.VerifyAsync());
+    }
+
+    [Fact]
+    public async Task A_file_whose_days_were_dropped_is_taken_again_when_more_years_are_kept()
+    {
+        var (time, now) = (new FakeTimeProvider(new DateTimeOffset(2026, 11, 20, 12, 0, 0, TimeSpan.Zero)), At("2026-11-20T12:00:00Z"));
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "start,kwh\n2022-05-01T00:00:00Z,1.5\n2022-05-01T01:00:00Z,2\n");
+        async Task<ImportOutcome> ImportAsync() => await new ImportRun(database.Source, time).RunAsync(RawFile.At(file), new ImportFormat("csv", "old.csv", "Etc/UTC", "OLD"), "test", null, default);
+        await using var connection = await database.Source.OpenConnectionAsync();
+        Assert.False((await ImportAsync()).Before);
+        Assert.True((await ImportAsync()).Before);
+        Assert.Equal((1, new LocalDate(2025, 1, 1)), await Retention.WouldDropAsync(connection, 1, now, default));
+        await Retention.KeepAsync(database.Source, 1, "test", now, default);
+        await Retention.KeepAsync(database.Source, 6, "test", now, default);
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM interval_day"));
+
+        var again = await ImportAsync();
+        Assert.Equal(("done", false), (again.Record.State, again.Before));
+        Assert.Equal(1, await CountAsync("SELECT count(*) FROM interval_day"));
+        Assert.True((await ImportAsync()).Before);
+        File.Delete(file);
     }
 
     [Fact]
