@@ -46,6 +46,27 @@ public class GridAlignmentTests
             return days.Sum(d => d.Intervals.Quantities.ToArray().Sum()) == intervals.Sum(i => i.Quantity);
         }).QuickCheckThrowOnFailure();
 
+    [Theory]
+    [InlineData(7 * 60, 15)]
+    [InlineData(13, 15)]
+    [InlineData(7 * 60, 60)]
+    [InlineData(1, 5)]
+    public void Files_that_follow_each_other_off_the_grid_leave_no_seam_and_lose_nothing_at_their_ends(int secondsPast, int length)
+    {
+        var all = Enumerable.Range(0, 96).Select(i => new StatedInterval(Start + Duration.FromSeconds(secondsPast + (60 * i * length)), Duration.FromMinutes(length), 1_200, IntervalQuality.Measured)).ToArray();
+        var known = 0L;
+        foreach (var file in all.Chunk(32))
+        {
+            foreach (var (_, day) in GridAlignment.Days(file))
+            {
+                known += Enumerable.Range(0, day.Slots).Where(slot => day.Qualities[slot] != (byte)IntervalQuality.Missing).Sum(slot => day.Quantities[slot]);
+                Assert.DoesNotContain((byte)IntervalQuality.Measured, day.Qualities.ToArray());
+            }
+        }
+
+        Assert.Equal(96 * 1_200, known);
+    }
+
     [Fact]
     public void An_overlap_is_refused_by_name()
     {

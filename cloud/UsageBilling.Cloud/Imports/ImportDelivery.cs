@@ -35,7 +35,8 @@ internal sealed class ImportDelivery(NpgsqlDataSource database, TimeProvider tim
                 case SourceRun run when survey.Standing(run) is { } standing && Target(run.Channel) is { } target:
                     Add(standing, target.Channel, target.Exponent);
                     Note(target.Channel, run.Channel, run.MeterSerial, run.Start, run.At(run.Values.Length));
-                    if (_held >= PieceIntervals && standing.At(standing.Values.Length).ToUnixTimeSeconds() % 3600 == 0)
+                    // A piece ends with an hour, so that no slot is cut; off the grid each interval has slots of its own.
+                    if (_held >= PieceIntervals && (standing.At(standing.Values.Length).ToUnixTimeSeconds() % 3600 == 0 || standing.Start.ToUnixTimeSeconds() % 300 != 0))
                     {
                         await DeliverAsync(item.Line, progress, cancellationToken);
                     }

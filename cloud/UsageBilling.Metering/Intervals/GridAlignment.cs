@@ -22,7 +22,8 @@ public static class GridAlignment
 
     /// <summary>
     /// UTC days of intervals in order of time without overlaps. A day's grid is the largest of 60, 30, 15, 10 and 5 minutes that divides the start and length of
-    /// every interval on it, and 5 where none does. An interval longer than the grid is cut by cumulative rounding, so that each part differs from its share by less
+    /// every interval on it, and 5 where none does. An interval of whole five minutes that begins between two of them is moved to the earlier, flagged
+    /// <see cref="IntervalQuality.Interpolated"/>. An interval longer than the grid is cut by cumulative rounding, so that each part differs from its share by less
     /// than a unit and they sum exactly; its parts are <see cref="IntervalQuality.Interpolated"/> at best. Shorter ones are summed, as they are.
     /// </summary>
     /// <exception cref="ArgumentException">An interval is empty, longer than 60 minutes, begins before the one before it ends, or is missing.</exception>
@@ -31,10 +32,11 @@ public static class GridAlignment
         List<StatedInterval> open = [];
         LocalDate? day = null;
         var end = Instant.MinValue;
-        foreach (var interval in intervals)
+        foreach (var stated in intervals)
         {
-            Check(interval, end);
-            end = interval.To;
+            Check(stated, end);
+            end = stated.To;
+            var interval = OnFive(stated);
             var first = UtcDay.Of(interval.From);
             if (day is { } current && first > current)
             {
@@ -54,11 +56,25 @@ public static class GridAlignment
         if (day is { } last)
         {
             yield return (last, Lay(last, open));
-            if (end > UtcDay.StartOf(last.PlusDays(1)))
+            if (open[^1].To > UtcDay.StartOf(last.PlusDays(1)))
             {
                 yield return (last.PlusDays(1), Lay(last.PlusDays(1), [open[^1]]));
             }
         }
+    }
+
+    /// <summary>A clock that is some seconds late, or boundaries at seven past: the interval is taken to the five minutes that it begins in, whole, so that what follows joins it without a seam.</summary>
+    private static StatedInterval OnFive(StatedInterval interval)
+    {
+        const long Five = 5 * NodaConstants.TicksPerMinute;
+        var past = interval.From.ToUnixTimeTicks() % Five;
+        return past == 0 || interval.Length.BclCompatibleTicks % Five != 0
+            ? interval
+            : interval with
+            {
+                From = interval.From - Duration.FromTicks(past < 0 ? past + Five : past),
+                Quality = (IntervalQuality)Math.Min((byte)interval.Quality, (byte)IntervalQuality.Interpolated),
+            };
     }
 
     private static IntervalDay Lay(LocalDate day, List<StatedInterval> intervals)
