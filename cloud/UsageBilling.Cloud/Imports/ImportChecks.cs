@@ -35,6 +35,12 @@ internal static class ImportChecks
             exponents[group.Key] = exponent;
             foreach (var (stream, _) in group)
             {
+                if (stream.NegativeLine is { } line)
+                {
+                    survey.Add(new SourceProblem(
+                        Math.Max(1, line), $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: a quantity below zero; what flows the other way is a stream of its own, and nothing is taken off a bill by a sign", true));
+                }
+
                 if (Problem(stream, known, exponent, now) is { } problem)
                 {
                     survey.Add(new SourceProblem(Math.Max(1, stream.FirstLine), $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: {problem}", true));

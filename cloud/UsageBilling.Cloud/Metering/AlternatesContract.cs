@@ -64,7 +64,7 @@ public static class ChannelAlternates
         await AuditLog.WriteAsync(connection, now, [new AuditEntry(
             actor, before.Length == 0 ? "add-alternate" : "change-alternate", $"channel/{channel}",
             before.Length == 0 ? null : new { before[0].To }, new { by = by.Value, kind, from, to })], cancellationToken);
-        await DueDays.ValidateAgainAsync(connection, [channel], LocalDate.Max(from!.Value.PlusDays(-1), UtcDay.Of(now).PlusDays(-DaysBack)), UtcDay.Of(now).PlusDays(-1), now, cancellationToken);
+        await DueDays.ValidateAgainAsync(connection, [channel, by], LocalDate.Max(from!.Value.PlusDays(-1), UtcDay.Of(now).PlusDays(-DaysBack)), UtcDay.Of(now).PlusDays(-1), now, cancellationToken);
         return true;
     }
 
@@ -85,6 +85,10 @@ public static class ChannelAlternates
             WHERE channel_id = $1 AND from_day <= $3 AND (to_day IS NULL OR to_day > $2) ORDER BY kind DESC, from_day
             """, r => new ChannelAlternate(channel, new ChannelId(r.GetGuid(0)), r.GetString(1) == "check", r.GetFieldValue<LocalDate>(2), r.IsDBNull(3) ? null : r.GetFieldValue<LocalDate>(3)),
             cancellationToken, channel.Value, first, last);
+
+    /// <summary>Whether a channel stands, or stood, for another one.</summary>
+    internal static async Task<bool> IsAlternateAsync(NpgsqlConnection connection, ChannelId channel, CancellationToken cancellationToken) =>
+        (await connection.RowsAsync("SELECT 1 FROM channel_alternate WHERE alternate_id = $1 LIMIT 1", r => r.GetInt32(0), cancellationToken, channel.Value)).Count > 0;
 
     private static void Check(Dictionary<ChannelId, ChannelTerms> terms, ChannelId channel, ChannelId by)
     {

@@ -7,12 +7,19 @@ using UsageBilling.Protocols;
 namespace UsageBilling.Cloud.Metering;
 
 /// <summary>Removes and installs registers in one transaction, and recomputes what that changes.</summary>
-internal sealed class Installing(NpgsqlDataSource database, Instant now)
+internal sealed class Installing(Instant now)
 {
-    public async Task RunAsync(RegisterRemoval? removal, RegisterInstallation? installation, CancellationToken cancellationToken)
+    public async Task RunAsync(NpgsqlDataSource database, RegisterRemoval? removal, RegisterInstallation? installation, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await RunAsync(connection, removal, installation, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>The same in the caller's transaction.</summary>
+    public async Task RunAsync(NpgsqlConnection connection, RegisterRemoval? removal, RegisterInstallation? installation, CancellationToken cancellationToken)
+    {
         var ids = new[] { removal?.Register.Id, installation?.Register.Id }.OfType<RegisterId>().ToArray();
         await RegisterCatalog.LockAsync(connection, ids, cancellationToken);
         var dirty = new DirtyRegisters();
@@ -28,7 +35,6 @@ internal sealed class Installing(NpgsqlDataSource database, Instant now)
 
         var registers = await RegisterCatalog.LockAsync(connection, ids, cancellationToken);
         await new Recomputation(connection, new RegisterDayStore(connection), registers, now).RunAsync(dirty, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
     }
 
     private async Task RemoveAsync(NpgsqlConnection connection, RegisterRemoval removal, DirtyRegisters dirty, CancellationToken cancellationToken)

@@ -162,17 +162,35 @@ public sealed class RegisterAdministration(NpgsqlDataSource database, TimeProvid
     public static Task RegisterAsync(NpgsqlConnection connection, ChannelRegistration registration, Instant now, CancellationToken cancellationToken) =>
         Registering.RegisterAsync(connection, registration, now, cancellationToken);
 
+    /// <summary>Registers a register in the caller's transaction.</summary>
+    public static Task RegisterAsync(NpgsqlConnection connection, RegisterRegistration registration, Instant now, CancellationToken cancellationToken) =>
+        Registering.RegisterAsync(connection, registration, now, cancellationToken);
+
     /// <summary>Lets a register feed a channel from an instant on, and computes the intervals of what is already there.</summary>
     public Task InstallAsync(RegisterInstallation installation, CancellationToken cancellationToken) =>
-        new Installing(database, time.GetCurrentInstant()).RunAsync(null, installation, cancellationToken);
+        new Installing(time.GetCurrentInstant()).RunAsync(database, null, installation, cancellationToken);
+
+    /// <summary>The same in the caller's transaction.</summary>
+    public static Task InstallAsync(NpgsqlConnection connection, RegisterInstallation installation, Instant now, CancellationToken cancellationToken) =>
+        new Installing(now).RunAsync(connection, null, installation, cancellationToken);
 
     /// <summary>Ends an installation and computes the intervals after it anew.</summary>
     public Task RemoveAsync(RegisterRemoval removal, CancellationToken cancellationToken) =>
-        new Installing(database, time.GetCurrentInstant()).RunAsync(removal, null, cancellationToken);
+        new Installing(time.GetCurrentInstant()).RunAsync(database, removal, null, cancellationToken);
+
+    /// <summary>The same in the caller's transaction.</summary>
+    public static Task RemoveAsync(NpgsqlConnection connection, RegisterRemoval removal, Instant now, CancellationToken cancellationToken) =>
+        new Installing(now).RunAsync(connection, removal, null, cancellationToken);
+
+    /// <summary>
+    /// Locks what registers feed, in the order that projectors keep, for a transaction that goes on to put many of them into service: whoever waits for it does not hold what it needs.
+    /// </summary>
+    public static Task LockAsync(NpgsqlConnection connection, IEnumerable<RegisterKey> registers, CancellationToken cancellationToken) =>
+        RegisterCatalog.LockAsync(connection, registers.Select(r => r.Id), cancellationToken);
 
     /// <summary>Removal of one register and installation of another, in one transaction.</summary>
     public Task ExchangeAsync(RegisterRemoval removal, RegisterInstallation installation, CancellationToken cancellationToken) =>
-        new Installing(database, time.GetCurrentInstant()).RunAsync(removal, installation, cancellationToken);
+        new Installing(time.GetCurrentInstant()).RunAsync(database, removal, installation, cancellationToken);
 
     /// <summary>Puts a time-of-use register into service: a part of a total that feeds a channel.</summary>
     public Task InstallAsync(TimeOfUseInstallation installation, CancellationToken cancellationToken) =>

@@ -24,6 +24,9 @@ internal sealed class RegisterCorrections(NpgsqlDataSource database, Instant now
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var registers = await CheckAsync(connection, entry.Register, entry.At, entry.Value, cancellationToken);
+        Registering.Check(
+            !registers[entry.Register.Id].Installations.IsEmpty || await TimeOfUseRegisters.IsPartAsync(connection, entry.Register.Id, cancellationToken),
+            $"register {entry.Register} feeds no channel, so no interval would count this read: install it first (usage-cloud provision)");
         var store = new RegisterDayStore(connection);
         await store.LoadAsync([(entry.Register.Id, UtcDay.Of(entry.At))], cancellationToken);
         var added = await store.AddReadsAsync([(entry.Register.Id, new RegisterPoint(entry.At, entry.Value, ReadingQuality.Good), entry.Kind, $"{actor}: {entry.Source}")], cancellationToken);

@@ -13,10 +13,16 @@ internal static class Registering
 
     public static async Task RegisterAsync(NpgsqlDataSource database, RegisterRegistration registration, Instant now, CancellationToken cancellationToken)
     {
-        CheckInterval(registration.IntervalMinutes);
-        Check(registration.Scale is >= -9 and <= 9, $"register {registration.Key}: scale {registration.Scale} must be between -9 and 9");
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await RegisterAsync(connection, registration, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    public static async Task RegisterAsync(NpgsqlConnection connection, RegisterRegistration registration, Instant now, CancellationToken cancellationToken)
+    {
+        CheckInterval(registration.IntervalMinutes);
+        Check(registration.Scale is >= -9 and <= 9, $"register {registration.Key}: scale {registration.Scale} must be between -9 and 9");
         var key = registration.Key;
         var id = key.Id.Value;
         await connection.RunAsync("""
@@ -29,7 +35,6 @@ internal static class Registering
         var intervals = await connection.RowsAsync("SELECT interval_minutes FROM register_interval WHERE register_id = $1", r => (int)r.GetInt16(0), cancellationToken, id);
         Check(scale[0] == registration.Scale, $"register {key} has scale {scale[0]}, not {registration.Scale}; its readings are stored with it, so register another serial number or keep it");
         Check(intervals.Contains(registration.IntervalMinutes), $"register {key} is sampled every {intervals[^1]} minutes, not {registration.IntervalMinutes}; change the interval from a day on instead");
-        await transaction.CommitAsync(cancellationToken);
     }
 
     public static async Task RegisterAsync(NpgsqlDataSource database, ChannelRegistration registration, Instant now, CancellationToken cancellationToken)

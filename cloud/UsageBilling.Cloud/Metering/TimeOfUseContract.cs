@@ -29,6 +29,14 @@ public static class TimeOfUseRegisters
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await InstallAsync(connection, wanted, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>The same in the caller's transaction.</summary>
+    /// <exception cref="MeteringConfigurationException">As above.</exception>
+    public static async Task InstallAsync(NpgsqlConnection connection, TimeOfUseInstallation wanted, Instant now, CancellationToken cancellationToken)
+    {
         var registers = await RegisterCatalog.LockAsync(connection, [wanted.Register.Id, wanted.Total.Id], cancellationToken);
         var channel = await CheckAsync(connection, wanted, registers, cancellationToken);
         var same = await connection.RowsAsync("""
@@ -50,16 +58,23 @@ public static class TimeOfUseRegisters
             INSERT INTO time_of_use_register (register_id, from_at, total_id, start_register, digits, multiplier_num, multiplier_den, max_advance_hour) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """, cancellationToken, wanted.Register.Id.Value, wanted.From, wanted.Total.Id.Value, wanted.StartRegister, (short)wanted.Digits, wanted.Multiplier.Numerator, wanted.Multiplier.Denominator, wanted.MaxAdvancePerHour);
         await AgainAsync(connection, channel, wanted.From, now, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>Takes a register out of service with its meter. Saying the same twice changes nothing.</summary>
     /// <exception cref="MeteringConfigurationException">It was not in service then, or was removed at another time.</exception>
     public static async Task RemoveAsync(NpgsqlDataSource database, RegisterRemoval removal, Instant now, CancellationToken cancellationToken)
     {
-        var (register, at, end) = removal;
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await RemoveAsync(connection, removal, now, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>The same in the caller's transaction.</summary>
+    /// <exception cref="MeteringConfigurationException">As above.</exception>
+    public static async Task RemoveAsync(NpgsqlConnection connection, RegisterRemoval removal, Instant now, CancellationToken cancellationToken)
+    {
+        var (register, at, end) = removal;
         var rows = await connection.RowsAsync("""
             SELECT t.from_at, t.to_at, t.end_register, t.digits, i.channel_id FROM time_of_use_register t JOIN installation i ON i.register_id = t.total_id AND i.from_at <= t.from_at
             WHERE t.register_id = $1 AND t.from_at < $2 ORDER BY t.from_at DESC, i.from_at DESC LIMIT 1
@@ -76,7 +91,6 @@ public static class TimeOfUseRegisters
         await MeasuredLayer.LockAsync(connection, [rows[0].Channel], cancellationToken);
         await connection.RunAsync("UPDATE time_of_use_register SET to_at = $3, end_register = $4::bigint WHERE register_id = $1 AND from_at = $2", cancellationToken, register.Id.Value, rows[0].From, at, end);
         await AgainAsync(connection, rows[0].Channel, at, now, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>The time-of-use registers behind a channel over UTC days, unwrapped, each with the total that it is a part of.</summary>
@@ -123,6 +137,10 @@ public static class TimeOfUseRegisters
             ON CONFLICT DO NOTHING
             """, cancellationToken, windows.Select(w => w.Register.Value).ToArray(), windows.Select(w => UtcDay.Of(w.First)).ToArray(), windows.Select(w => UtcDay.Of(w.Last)).ToArray(), now, UtcDay.Of(now));
     }
+
+    /// <summary>Whether a register is, or was, a part of a total.</summary>
+    internal static async Task<bool> IsPartAsync(NpgsqlConnection connection, RegisterId register, CancellationToken cancellationToken) =>
+        (await connection.RowsAsync("SELECT 1 FROM time_of_use_register WHERE register_id = $1 LIMIT 1", r => r.GetInt32(0), cancellationToken, register.Value)).Count > 0;
 
     /// <summary>Refuses a register that is a part of another's total to feed a channel.</summary>
     internal static async Task CheckFreeAsync(NpgsqlConnection connection, RegisterKey register, Instant from, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Database;
+using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Virtual;
 using UsageBilling.Protocols;
 
@@ -59,6 +60,9 @@ public static class VirtualChannels
         await AddAsync(connection, key.Id, formula, now, cancellationToken);
         await connection.RunAsync("UPDATE channel SET has_dependants = true WHERE channel_id = ANY($1)", cancellationToken, Ids(formula.Sources));
         await DueDays.AddEndedAsync(connection, formula.Sources, now, cancellationToken);
+
+        // What a channel is judged by changes with what reads it.
+        await DueDays.ValidateAgainAsync(connection, formula.Sources, UtcDay.Of(now).PlusDays(-ChannelAlternates.DaysBack), UtcDay.Of(now).PlusDays(-1), now, cancellationToken);
     }
 
     /// <summary>Formulas of the virtual channels among these.</summary>

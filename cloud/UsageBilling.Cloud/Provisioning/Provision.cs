@@ -15,13 +15,10 @@ public sealed record ProvisionedCount(string Kind, int Added, int Changed, int U
 public sealed record ProvisioningResult(bool DryRun, IReadOnlyList<ProvisionedCount> Counts, IReadOnlyList<ProvisioningProblem> Problems);
 
 /// <summary>
-/// Provisioning: everything commercial in one transaction, then the meters, whose administration is idempotent by itself; repeating the document completes what a
-/// crash between the two left open.
+/// Provisioning: everything of a document in one transaction, contracts and meters alike, so that a document with a problem leaves nothing behind. A dry run does the same and takes it back.
 /// </summary>
-public sealed class Provision(NpgsqlDataSource database, RegisterAdministration registers, TimeProvider time)
+public sealed class Provision(NpgsqlDataSource database, TimeProvider time)
 {
-    private readonly ZeroReasons zeroReasons = new(database, time);
-
     /// <summary>Takes a document. Saying the same twice changes nothing.</summary>
     public async Task<ProvisioningResult> RunAsync(string json, Func<string, string?>? file, string actor, bool dryRun, CancellationToken cancellationToken)
     {
@@ -37,22 +34,28 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             return new(dryRun, [], problems);
         }
 
-        var counts = await SaveAsync(document, actor, dryRun, problems, cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var counts = await SaveAsync(connection, transaction, document, actor, problems, cancellationToken);
+        if (problems.Count == 0)
+        {
+            await InstallAsync(connection, document, problems, cancellationToken);
+            await RegisterVirtualAsync(connection, document, problems, cancellationToken);
+            await SaveAlternatesAsync(connection, document, actor, problems, cancellationToken);
+            await SaveZeroReasonsAsync(connection, document, actor, problems, cancellationToken);
+        }
+
         if (problems.Count == 0 && !dryRun)
         {
-            await InstallAsync(document, problems, cancellationToken);
-            await RegisterVirtualAsync(document, problems, cancellationToken);
-            await SaveAlternatesAsync(document, actor, problems, cancellationToken);
-            await SaveZeroReasonsAsync(document, actor, problems, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
 
         return new(dryRun, problems.Count == 0 ? counts : [], problems);
     }
 
-    private async Task<List<ProvisionedCount>> SaveAsync(ProvisioningDocument document, string actor, bool dryRun, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    private async Task<List<ProvisionedCount>> SaveAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var now = time.GetCurrentInstant();
         var accounts = new AccountStore(connection, actor, now);
         var tariffs = new TariffCatalog(connection, actor, now);
@@ -111,11 +114,6 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             }
         }
 
-        if (problems.Count == 0 && !dryRun)
-        {
-            await transaction.CommitAsync(cancellationToken);
-        }
-
         return counts;
 
         async Task<ProvisionedCount> EachAsync<T>(string kind, IReadOnlyList<T> items, Func<int, T, Task<Saved>> save)
@@ -156,10 +154,10 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         _ => $"is not allowed ({e.ConstraintName}); see the schema of the document",
     };
 
-    private async Task InstallAsync(ProvisioningDocument document, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    private async Task InstallAsync(NpgsqlConnection connection, ProvisioningDocument document, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
     {
         var zones = document.ServicePoints.ToDictionary(p => p.Id, p => p.Zone);
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await RegisterAdministration.LockAsync(connection, document.Meters.SelectMany(m => m.Registers.SelectMany(r => r.TimeOfUse.Select(t => t.Key(m)).Prepend(r.Key(m)))), cancellationToken);
         foreach (var meter in document.Meters.OrderBy(m => m.InstalledAt))
         {
             if (!zones.TryGetValue(meter.ServicePoint, out var zone))
@@ -171,7 +169,7 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             {
                 try
                 {
-                    await InstallAsync(meter, register, zone, cancellationToken);
+                    await InstallAsync(connection, meter, register, zone, cancellationToken);
                 }
                 catch (MeteringConfigurationException e)
                 {
@@ -181,15 +179,13 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         }
     }
 
-    private async Task RegisterVirtualAsync(ProvisioningDocument document, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    private async Task RegisterVirtualAsync(NpgsqlConnection connection, ProvisioningDocument document, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
     {
         if (document.VirtualChannels.Count == 0)
         {
             return;
         }
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         try
         {
             var registrations = new List<VirtualRegistration>();
@@ -200,7 +196,6 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
             }
 
             await VirtualChannels.RegisterAsync(connection, registrations, time.GetCurrentInstant(), cancellationToken);
-            await transaction.CommitAsync(cancellationToken);
         }
         catch (MeteringConfigurationException e)
         {
@@ -208,15 +203,14 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         }
     }
 
-    private async Task SaveAlternatesAsync(ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    private async Task SaveAlternatesAsync(NpgsqlConnection connection, ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
     {
-        if (document.Alternates.Count == 0 || problems.Count > 0)
+        // What meters and formulas lack would be said of each alternate again.
+        if (problems.Count > 0)
         {
             return;
         }
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         foreach (var alternate in document.Alternates)
         {
             try
@@ -229,18 +223,13 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
                 problems.Add(new(alternate.Path, e.Message));
             }
         }
-
-        if (problems.Count == 0)
-        {
-            await transaction.CommitAsync(cancellationToken);
-        }
     }
 
-    private async Task SaveZeroReasonsAsync(ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
+    private async Task SaveZeroReasonsAsync(NpgsqlConnection connection, ProvisioningDocument document, string actor, List<ProvisioningProblem> problems, CancellationToken cancellationToken)
     {
         foreach (var reason in problems.Count == 0 ? document.ZeroReasons : [])
         {
-            var result = await zeroReasons.SaveAsync(reason.ServicePoint, reason.Reason, reason.From, reason.To, reason.Note, actor, cancellationToken);
+            var result = await ZeroReasons.SaveAsync(connection, reason.ServicePoint, reason.Reason, reason.From, reason.To, reason.Note, actor, time.GetCurrentInstant(), cancellationToken);
             if (result.Problem is { } problem)
             {
                 problems.Add(new(reason.Path, problem));
@@ -248,28 +237,29 @@ public sealed class Provision(NpgsqlDataSource database, RegisterAdministration 
         }
     }
 
-    private async Task InstallAsync(ProvisionedMeter meter, ProvisionedRegister register, string zone, CancellationToken cancellationToken)
+    private async Task InstallAsync(NpgsqlConnection connection, ProvisionedMeter meter, ProvisionedRegister register, string zone, CancellationToken cancellationToken)
     {
         var key = register.Key(meter);
         var channel = register.Channel(meter);
-        await registers.RegisterAsync(new RegisterRegistration(key, register.Scale, meter.IntervalMinutes), cancellationToken);
-        await registers.RegisterAsync(new ChannelRegistration(channel, register.Exponent, zone), cancellationToken);
-        await registers.InstallAsync(
-            new RegisterInstallation(channel, key, meter.InstalledAt, register.Start, register.Digits, register.Multiplier, register.MaxAdvancePerHour), cancellationToken);
+        var now = time.GetCurrentInstant();
+        await RegisterAdministration.RegisterAsync(connection, new RegisterRegistration(key, register.Scale, meter.IntervalMinutes), now, cancellationToken);
+        await RegisterAdministration.RegisterAsync(connection, new ChannelRegistration(channel, register.Exponent, zone), now, cancellationToken);
+        await RegisterAdministration.InstallAsync(
+            connection, new RegisterInstallation(channel, key, meter.InstalledAt, register.Start, register.Digits, register.Multiplier, register.MaxAdvancePerHour), now, cancellationToken);
         foreach (var part in register.TimeOfUse)
         {
-            await registers.RegisterAsync(new RegisterRegistration(part.Key(meter), part.Scale, meter.IntervalMinutes), cancellationToken);
-            await registers.InstallAsync(new TimeOfUseInstallation(part.Key(meter), key, meter.InstalledAt, part.Start, part.Digits, part.Multiplier, part.MaxAdvancePerHour), cancellationToken);
+            await RegisterAdministration.RegisterAsync(connection, new RegisterRegistration(part.Key(meter), part.Scale, meter.IntervalMinutes), now, cancellationToken);
+            await TimeOfUseRegisters.InstallAsync(connection, new TimeOfUseInstallation(part.Key(meter), key, meter.InstalledAt, part.Start, part.Digits, part.Multiplier, part.MaxAdvancePerHour), now, cancellationToken);
         }
 
         if (meter.RemovedAt is { } removed)
         {
             foreach (var part in register.TimeOfUse)
             {
-                await registers.RemoveTimeOfUseAsync(new RegisterRemoval(part.Key(meter), removed, part.End), cancellationToken);
+                await TimeOfUseRegisters.RemoveAsync(connection, new RegisterRemoval(part.Key(meter), removed, part.End), now, cancellationToken);
             }
 
-            await registers.RemoveAsync(new RegisterRemoval(key, removed, register.End), cancellationToken);
+            await RegisterAdministration.RemoveAsync(connection, new RegisterRemoval(key, removed, register.End), now, cancellationToken);
         }
     }
 }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using UsageBilling.Cloud.Api;
 using UsageBilling.Cloud.Database;
-using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Provisioning;
 
@@ -25,7 +24,7 @@ internal static class ProvisionCommand
             }
 
             await using var database = await CloudDatabase.OpenAsync(parsed.Settings(), cancellation);
-            var provision = new Provision(database.Source, new RegisterAdministration(database.Source, TimeProvider.System), TimeProvider.System);
+            var provision = new Provision(database.Source, TimeProvider.System);
             var folder = source.DirectoryName!;
             var result = await provision.RunAsync(
                 await File.ReadAllTextAsync(source.FullName, cancellation),

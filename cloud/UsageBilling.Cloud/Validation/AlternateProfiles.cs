@@ -5,6 +5,7 @@ using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Estimation;
 using UsageBilling.Metering.Intervals;
+using UsageBilling.Metering.Validation;
 using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Validation;
@@ -31,7 +32,7 @@ internal static class AlternateProfiles
         {
             var of = terms[alternate.By];
             var days = await ValidationEvidence.ReadDaysAsync(connection, alternate.By, first, last, cancellationToken);
-            var doubtful = await FindingStore.DoubtfulDaysAsync(connection, alternate.By, first.PlusDays(-1), last.PlusDays(1), cancellationToken);
+            var doubtful = await FindingStore.DoubtfulDaysAsync(connection, alternate.By, first.PlusDays(-1), last.PlusDays(1), cancellationToken, apartFrom: RuleNames.InactiveDevice);
             var reasons = of.Key.Point == point ? [] : await ZeroReasons.ReadAsync(connection, of.Key.Point, profile.Start, profile.End, cancellationToken);
             var theirs = DateTimeZoneProviders.Tzdb[of.Zone];
             bool Stands(Instant at) =>

@@ -28,6 +28,7 @@ internal sealed class ChannelWindow
     private IReadOnlyList<DeliveredDispute> _disputes = [];
     private List<RegisterClock> _clocks = [];
     private RegisterFacts? _registerFacts;
+    private bool _standsForOthers;
 
     private ChannelWindow(NpgsqlConnection connection, ChannelId id, ChannelTerms terms, ChannelClass @class, RuleSet rules, LocalDate first, LocalDate last, SortedDictionary<LocalDate, IntervalDay> days, Instant now)
     {
@@ -72,6 +73,7 @@ internal sealed class ChannelWindow
         }
 
         var window = new ChannelWindow(connection, id, terms, @class, rules, first, last, days, now);
+        window._standsForOthers = terms.HasDependants || terms.Feed == ChannelFeed.Virtual || await ChannelAlternates.IsAlternateAsync(connection, id, cancellationToken);
         window.Life = await LifeAsync(connection, id, terms, days, cancellationToken);
         window._reasons = await ZeroReasons.ReadAsync(
             connection, terms.Key.Point, UtcDay.StartOf(days.Keys.Append(first).Min().PlusDays(-1)), UtcDay.StartOf(days.Keys.Append(last).Max().PlusDays(2)), cancellationToken);
@@ -203,7 +205,10 @@ internal sealed class ChannelWindow
             Reactive = await ReactiveAsync(span, siblings, cancellationToken),
             ExportRegistered = siblings.Any(s => s.Measurand == Terms.Key.Measurand with { Direction = Direction.Export }),
             Export = await ExportAsync(span, siblings, cancellationToken),
-            InService = await SupplyLookup.IsSuppliedAsync(_connection, Terms.Key.Point, span.Start, span.End, cancellationToken),
+            Computed = Terms.Feed == ChannelFeed.Virtual,
+
+            // Who uses what a check meter or a sub-meter counts is supplied at another point.
+            InService = _standsForOthers || await SupplyLookup.IsSuppliedAsync(_connection, Terms.Key.Point, span.Start, span.End, cancellationToken),
         };
     }
 

@@ -38,6 +38,9 @@ public sealed record IntervalEdit(int FirstSlot, IReadOnlyList<long> Quantities)
 /// <summary>What people decide about findings. Each decision has a reason, is audited, and leaves an event; estimates and edits recompute their days and are validated again.</summary>
 internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleSets, TimeProvider time)
 {
+    /// <summary>No interval has more in its channel's unit; months of such intervals can be summed.</summary>
+    private const long Largest = 1_000_000_000_000_000;
+
     /// <summary>The data is right as it is.</summary>
     public Task<FindingResult> AcceptAsync(FindingKey key, string actor, string reason, int? revision, CancellationToken cancellationToken) =>
         DecideAsync(key, actor, "accept-finding", "accepted", reason, revision, (_, _, _) => Task.FromResult<string?>(null), cancellationToken);
@@ -248,11 +251,16 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
             return "a virtual channel is computed from others: edit those";
         }
 
+        if (await DayProblemAsync(connection, day, of, now, cancellationToken) is { } problem)
+        {
+            return problem;
+        }
+
         var span = LocalDay.Of(day, DateTimeZoneProviders.Tzdb[of.Zone]);
         var known = await ValidationEvidence.ReadDaysAsync(connection, channel, UtcDay.Of(span.Start), UtcDay.Of(span.End), cancellationToken);
         var minutes = known.Count > 0 ? known.First().Value.IntervalMinutes : 15;
         var slots = (int)(span.Duration.TotalMinutes / minutes);
-        if (edit.Quantities.Count == 0 || edit.FirstSlot < 0 || edit.FirstSlot + edit.Quantities.Count > slots)
+        if (edit.Quantities.Count == 0 || edit.FirstSlot < 0 || edit.FirstSlot > slots - edit.Quantities.Count)
         {
             return $"{day:uuuu-MM-dd} has {slots} slots of {minutes} minutes: firstSlot and quantities must lie within them";
         }
@@ -260,6 +268,17 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
         if (edit.Quantities.Any(q => q < 0))
         {
             return "a quantity is not negative: energy that flows the other way belongs to the export channel";
+        }
+
+        if (edit.Quantities.FirstOrDefault(q => q > Largest) is > 0 and var large)
+        {
+            return $"{large} is more than an interval can have, {Largest}: give quantities in the channel's unit";
+        }
+
+        var end = span.Start + Duration.FromMinutes((long)minutes * (edit.FirstSlot + edit.Quantities.Count));
+        if (end > now)
+        {
+            return $"the interval that ends at {end} is not over: set by hand what was, not what will be";
         }
 
         var parts = new List<EstimatePart>();
@@ -277,6 +296,18 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
         await IntervalOverrides.AddAsync(
             connection, [new NewOverride(channel, Guid.CreateVersion7(now.ToDateTimeOffset()), [.. parts], "edit", rules.Version, actor, reason)], now, cancellationToken);
         return null;
+    }
+
+    private static async Task<string?> DayProblemAsync(NpgsqlConnection connection, LocalDate day, ChannelTerms terms, Instant now, CancellationToken cancellationToken)
+    {
+        var today = now.InZone(DateTimeZoneProviders.Tzdb[terms.Zone]).Date;
+        if (day > today)
+        {
+            return $"{day:uuuu-MM-dd} lies in the future: set by hand what was, not what will be";
+        }
+
+        var floor = UtcDay.Of(await Retention.FloorAsync(connection, cancellationToken));
+        return day <= floor ? $"{day:uuuu-MM-dd} is older than what is kept, which begins after {floor:uuuu-MM-dd}" : null;
     }
 
     private static IEnumerable<LocalDate> UtcDays(Interval span)

@@ -62,11 +62,11 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
             r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1), r.GetFieldValue<LocalDate>(2)), cancellationToken, RuleNames.NotValidated);
 
     /// <summary>Local days that no estimate should copy: a rule failed there, or nothing flowed.</summary>
-    public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken) =>
+    public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken, string? apartFrom = null) =>
         (await connection.RowsAsync("""
             SELECT DISTINCT local_day FROM finding
-            WHERE channel_id = $1 AND local_day >= $2 AND local_day <= $3 AND state IN ('open', 'edited') AND (verdict = 3 OR rule IN ('zero', 'stuck', 'spike', 'demand-step'))
-            """, r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value, first, last)).ToHashSet();
+            WHERE channel_id = $1 AND local_day >= $2 AND local_day <= $3 AND rule IS DISTINCT FROM $4::text AND state IN ('open', 'edited') AND (verdict = 3 OR rule IN ('zero', 'stuck', 'spike', 'demand-step'))
+            """, r => r.GetFieldValue<LocalDate>(0), cancellationToken, channel.Value, first, last, apartFrom)).ToHashSet();
 
     private static string StateOf(Finding finding) =>
         finding.Verdict != Verdict.Note ? "open" : finding.Rule == RuleNames.Gap ? "estimated" : "noted";

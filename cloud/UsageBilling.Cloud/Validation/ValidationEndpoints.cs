@@ -104,7 +104,7 @@ internal static class ValidationEndpoints
 
     private static async Task<Results<Ok<DayHistory>, ProblemHttpResult>> HistoryAsync(Guid channel, string day, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        if (LocalDatePattern.Iso.Parse(day) is not { Success: true } date)
+        if (LocalDatePattern.Iso.Parse(day) is not { Success: true } date || !IsBelievable(date.Value))
         {
             return ApiProblems.BadRequest("day is a local date such as 2026-03-29");
         }
@@ -138,7 +138,7 @@ internal static class ValidationEndpoints
 
     private static async Task<Results<Ok<Page<FindingActionResult>>, ProblemHttpResult>> ActAsync(FindingActionRequest request, HttpContext context, FindingActions actions, CancellationToken cancellationToken)
     {
-        if (request.Findings.Count is 0 or > MostAtOnce)
+        if (request.Findings is null || request.Findings.Count is 0 or > MostAtOnce || request.Findings.Any(f => f is null || f.Rule is null))
         {
             return ApiProblems.BadRequest($"name 1 to {MostAtOnce} findings");
         }
@@ -158,6 +158,11 @@ internal static class ValidationEndpoints
             }
 
             method = known.Single(m => EstimationMethods.NameOf(m) == name);
+        }
+
+        if (request.Edit is { Quantities: null })
+        {
+            return ApiProblems.BadRequest("edit is firstSlot and quantities, one a slot, in the channel's unit");
         }
 
         if (request.Action is not ("accept" or "estimate" or "edit" or "replay") || (request.Action == "edit" && (request.Edit is null || request.Findings.Count != 1)))
@@ -192,9 +197,14 @@ internal static class ValidationEndpoints
     private static async Task<Results<NoContent, ProblemHttpResult>> EditAsync(
         Guid channel, string day, DayEditRequest request, HttpContext context, FindingDecisions decisions, CancellationToken cancellationToken)
     {
-        if (LocalDatePattern.Iso.Parse(day) is not { Success: true } date)
+        if (LocalDatePattern.Iso.Parse(day) is not { Success: true } date || !IsBelievable(date.Value))
         {
             return ApiProblems.BadRequest("day is a local date such as 2026-03-29");
+        }
+
+        if (request.Quantities is null)
+        {
+            return ApiProblems.BadRequest("give firstSlot, quantities (one a slot, in the channel's unit) and reason");
         }
 
         return Reason(request.Reason)
@@ -212,6 +222,9 @@ internal static class ValidationEndpoints
 
     private static ProblemHttpResult? Reason(string reason) =>
         string.IsNullOrWhiteSpace(reason) || reason.Length > 1000 ? ApiProblems.BadRequest("give a reason of 1 to 1000 characters; it is kept") : null;
+
+    /// <summary>Years in which a meter may have measured, or may yet.</summary>
+    private static bool IsBelievable(LocalDate day) => day.Year is >= 1970 and < 2200;
 
     private static FindingKey? Parse(string text) =>
         text.Split('/') is [var channel, var day, var rule] && Guid.TryParse(channel, out var id) && LocalDatePattern.Iso.Parse(day) is { Success: true } date ? new FindingKey(id, date.Value, rule) : null;

@@ -7,6 +7,7 @@ using UsageBilling.Cloud.Metering;
 using UsageBilling.Metering.Calendars;
 using UsageBilling.Metering.Intervals;
 using UsageBilling.Metering.Validation;
+using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Validation;
 
@@ -114,9 +115,33 @@ public sealed class ZeroReasons
 
         // Where it held or holds now: from its beginning to the later of its ends.
         var end = before is { To: null } || to is null ? now : Instant.Min(now, Instant.Max(to.Value, before?.To ?? to.Value));
+        await WithdrawEstimatesAsync(connection, channels.Select(c => c.Channel), new Interval(from, Instant.Max(from, end)), actor, $"{reason} from {from}: {note}", now, cancellationToken);
         var days = from >= end ? 0 : await DueDays.ValidateAgainAsync(
             connection, [.. channels.Select(c => c.Channel)], LocalDate.Max(UtcDay.Of(from), UtcDay.Of(now).PlusDays(-DaysBack)), UtcDay.Of(end), now, cancellationToken);
         return new(true, days, null);
+    }
+
+    /// <summary>What was estimated by itself over the time before anybody said so is estimated anew. What a person estimated or set stands.</summary>
+    private static async Task WithdrawEstimatesAsync(
+        NpgsqlConnection connection, IEnumerable<ChannelId> channels, Interval span, string actor, string reason, Instant now, CancellationToken cancellationToken)
+    {
+        if (span.Duration <= Duration.Zero)
+        {
+            return;
+        }
+
+        var first = LocalDate.Max(UtcDay.Of(span.Start), UtcDay.Of(now).PlusDays(-DaysBack));
+        foreach (var channel in channels)
+        {
+            var made = (await IntervalOverrides.ReadAsync(connection, channel, first, UtcDay.Of(span.End), cancellationToken)).Where(o =>
+                o is { Actor: DayValidation.Actor, Quality: IntervalQuality.Estimated, WithdrawnAt: null }
+                && UtcDay.StartOf(o.Day) + Duration.FromMinutes((long)o.FirstSlot * o.IntervalMinutes) < span.End
+                && UtcDay.StartOf(o.Day) + Duration.FromMinutes((long)(o.FirstSlot + o.Quantities.Length) * o.IntervalMinutes) > span.Start);
+            foreach (var id in made.Select(o => o.Id).Distinct().ToArray())
+            {
+                await IntervalOverrides.WithdrawAsync(connection, channel, id, actor, reason.Length > 1000 ? reason[..1000] : reason, now, cancellationToken);
+            }
+        }
     }
 
     private const string Columns = "point, reason, from_at, to_at, note, added_by, added_at, changed_by, changed_at";

@@ -66,6 +66,9 @@ public sealed class StreamSurvey
     /// <summary>Largest value without its sign.</summary>
     public decimal Largest { get; private set; }
 
+    /// <summary>Line of the first value below zero; null where there is none.</summary>
+    public int? NegativeLine { get; private set; }
+
     /// <summary>The stretches that <see cref="Gaps"/> counts, first to last.</summary>
     public IEnumerable<SourceHole> Holes()
     {
@@ -105,6 +108,7 @@ public sealed class StreamSurvey
             for (var i = flag.First; i < flag.First + flag.Count; i++)
             {
                 Add(slot + i, run.Values[i], flag);
+                NegativeLine ??= run.Values[i] < 0 && flag.Quality != IntervalQuality.Missing ? run.Line : null;
             }
         }
 
@@ -117,6 +121,7 @@ public sealed class StreamSurvey
     internal string? Add(SourceTotal total)
     {
         FirstLine = FirstLine == 0 ? total.Line : FirstLine;
+        NegativeLine ??= total.Quantity < 0 && total.Flag.Quality != IntervalQuality.Missing ? total.Line : null;
         var period = (total.From, total.To);
         if (!_totals.TryGetValue(period, out var known))
         {

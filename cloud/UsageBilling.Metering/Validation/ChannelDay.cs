@@ -140,6 +140,9 @@ public sealed record DayEvidence
     /// <summary>Slots taken while the meter was in test mode or said that it has a fault.</summary>
     public ImmutableArray<int> TestMode { get; init; } = [];
 
+    /// <summary>The intervals are a formula over other channels, such as a difference.</summary>
+    public bool Computed { get; init; }
+
     /// <summary>False: no supply, no installation or a device that is out of service.</summary>
     public bool InService { get; init; } = true;
 

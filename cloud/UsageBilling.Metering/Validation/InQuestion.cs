@@ -6,7 +6,7 @@ public static class InQuestion
     /// <summary>
     /// Channel units, not negative. Spike: P1 − P3. Peak: peak − three times the earlier one is not known to be wrong, so all above the earlier one. Demand step: the step.
     /// Sum check: the difference. High/low: average − earlier average, for each day of the period. Zero and gaps of which nothing is known: what the days before had
-    /// on average in as many intervals. Reverse energy: the export. Everything else: what the slots named carry, or the day where none is.
+    /// on average in as many intervals. Reverse energy: the export, and what is below zero. Everything else: what the slots named carry, or the day where none is.
     /// </summary>
     public static decimal Of(Finding finding, ChannelDay day, Thresholds limits) => Math.Abs(finding.Rule switch
     {

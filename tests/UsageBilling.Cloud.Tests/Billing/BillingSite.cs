@@ -21,7 +21,7 @@ internal sealed class BillingSite
         Database = database;
         Households = households;
         metering = new MeteringSite(database, now);
-        Provision = new Provision(database, metering.Administration, metering.Time);
+        Provision = new Provision(database, metering.Time);
         Cycle = BillingCycle.Create(database, metering.Time);
     }
 

@@ -66,6 +66,21 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
         Assert.Equal(File.ReadAllBytes(Path.Combine(_folder, "BAD.csv")), kept.ToArray());
     }
 
+    [Theory]
+    [InlineData("nem12", 3)]
+    [InlineData("csv", 4)]
+    public async Task A_file_with_a_quantity_below_zero_is_rejected_with_its_line(string format, int line)
+    {
+        var file = format == "nem12"
+            ? Write("NEGATIVE.csv", [.. File.ReadAllLines(Nem12("NEGATIVE0", "1.5", "20260102000000")).Select((l, i) => i == 2 ? l.Replace(",1.5,", ",-1.5,", StringComparison.Ordinal) : l)])
+            : Write("NEGATIVE.csv", "start,kwh", "2026-11-18T08:00:00Z,0.500", "2026-11-18T08:15:00Z,0.250", "2026-11-18T08:30:00Z,-0.500");
+        var outcome = await new ImportRun(_database.Source, _time).RunAsync(RawFile.At(file), new ImportFormat(format, $"NEGATIVE-{format}.csv"), "test", null, default);
+        Assert.Equal("rejected", outcome.Record.State);
+        var report = (await ImportStore.DetailsAsync(_database.Source, outcome.Record.Id, default)).Report;
+        Assert.Contains("below zero", report, StringComparison.Ordinal);
+        Assert.Contains(FormattableString.Invariant($"\"line\": {line}"), report, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_import_that_died_half_way_is_finished_from_its_kept_file()
     {

@@ -91,6 +91,11 @@ public class RegisterSourcesTests(MigratedDatabase database) : IClassFixture<Mig
         await RefusedAsync("and now", read with { At = At("2026-11-21T00:00:00Z") });
         Assert.Empty(await site.VerifyAsync());
 
+        // A register that nobody installed: no interval would ever count what is read of it.
+        var lonely = site.Key("L");
+        await site.RegisterAsync(lonely);
+        await RefusedAsync("feeds no channel", read with { Register = lonely });
+
         async Task RefusedAsync(string reason, RegisterReadEntry entry)
         {
             var error = await Assert.ThrowsAsync<MeteringConfigurationException>(() => site.Administration.AddReadAsync(entry, "anna", default));

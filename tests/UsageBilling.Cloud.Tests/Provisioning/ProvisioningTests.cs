@@ -133,6 +133,32 @@ public class ProvisioningTests : IClassFixture<MigratedDatabase>
         Assert.Equal(["$.alternates[0].to", "$.alternates[1].kind"], (await ProblemsAsync(scene.Site, document)).Select(p => p.Path));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_refused_document_leaves_nothing_half_made_and_its_correction_is_taken(bool dryRun)
+    {
+        await using var own = new MigratedDatabase();
+        await own.InitializeAsync();
+        var site = new BillingSite(own.Source, 2);
+        var document = site.Document();
+        var meter = document["meters"]![1]!;
+        (document["servicePoints"]![1]!["zone"], meter["intervalMinutes"], meter["serial"]) = ("Asia/Kolkata", 60, "K2");
+        var problem = Assert.Single((await site.Provision.RunAsync(document.ToJsonString(), null, "test", dryRun, default)).Problems);
+        Assert.Equal(("$.meters[1].registers[0]", true), (problem.Path, problem.Message.Contains("do not divide the offset", StringComparison.Ordinal)));
+        Assert.Equal(0L, await site.ScalarAsync<long>("SELECT (SELECT count(*) FROM register) + (SELECT count(*) FROM channel) + (SELECT count(*) FROM service_point) + (SELECT count(*) FROM contract)"));
+
+        // What comes last in a document is refused with the meters before it.
+        meter["intervalMinutes"] = 30;
+        document["alternates"] = JsonNode.Parse("""[{"of": {"servicePoint": "P0001"}, "by": {"servicePoint": "P0001"}, "kind": "check"}]""");
+        Assert.Equal("$.alternates[0]", Assert.Single((await site.Provision.RunAsync(document.ToJsonString(), null, "test", dryRun, default)).Problems).Path);
+        Assert.Equal(0L, await site.ScalarAsync<long>("SELECT (SELECT count(*) FROM register) + (SELECT count(*) FROM installation) + (SELECT count(*) FROM service_point)"));
+
+        document.Remove("alternates");
+        Assert.Empty((await site.Provision.RunAsync(document.ToJsonString(), null, "test", dryRun, default)).Problems);
+        Assert.Equal(dryRun ? 0L : 2L, await site.ScalarAsync<long>("SELECT count(*) FROM installation"));
+    }
+
     [Fact]
     public async Task What_contradicts_the_database_is_refused_as_a_whole()
     {

@@ -84,6 +84,55 @@ public class AlternateTests(MigratedDatabase database) : IClassFixture<MigratedD
     }
 
     [Fact]
+    public async Task A_check_meter_at_a_point_without_a_contract_is_used_and_no_inactive_device()
+    {
+        var (site, check) = await TwoMetersAsync();
+        await using (var command = database.Source.CreateCommand("INSERT INTO service_point VALUES ($1, $1, 'Europe/Berlin', 'Street 1', '10115', 'Berlin', 'DE')"))
+        {
+            command.Parameters.Add(new() { Value = check.Channel.Point });
+            await command.ExecuteNonQueryAsync();
+        }
+
+        // Nobody said yet what it is: energy flows where nobody is supplied.
+        await site.ValidateAsync();
+        Assert.Equal(34, await InactiveAsync(check.Channel));
+        await SaveAsync(new ChannelAlternate(site.Channel, check.Channel.Id, true, null, null));
+        await site.ReadAsync((Gap + 1, End));
+        await site.ValidateAsync();
+        Assert.Equal("check-meter", await MethodAsync(site));
+        Assert.Equal(0, await InactiveAsync(check.Channel));
+    }
+
+    [Fact]
+    public async Task What_a_virtual_channel_reads_and_its_parts_are_no_inactive_devices()
+    {
+        var (_, sub) = await TwoMetersAsync();
+        var flats = new[] { new ChannelKey($"flat1-{sub.Serial}", sub.Channel.Measurand), new ChannelKey($"flat2-{sub.Serial}", sub.Channel.Measurand) };
+        await using var connection = await database.Source.OpenConnectionAsync();
+        foreach (var point in flats.Select(f => f.Point).Append(sub.Channel.Point))
+        {
+            await connection.RunAsync("INSERT INTO service_point VALUES ($1, $1, 'Europe/Berlin', 'Street 1', '10115', 'Berlin', 'DE')", default, point);
+        }
+
+        var site = new ValidatedSite(database.Source);
+        await site.ValidateAsync();
+        Assert.Equal(34, await InactiveAsync(sub.Channel));
+        await using (var transaction = await connection.BeginTransactionAsync())
+        {
+            await VirtualChannels.RegisterAsync(
+                connection, [.. flats.Select((f, i) => new VirtualRegistration(f, "Europe/Berlin", new Share(sub.Channel.Id, [2, 1], i)))], site.Metering.Time.GetCurrentInstant(), default);
+            await transaction.CommitAsync();
+        }
+
+        await sub.ProjectAsync();
+        await site.ValidateAsync();
+        Assert.Equal((0, 0, 0), (await InactiveAsync(sub.Channel), await InactiveAsync(flats[0]), await InactiveAsync(flats[1])));
+    }
+
+    private async Task<int> InactiveAsync(ChannelKey channel) => (await FindingWorklist.FindAsync(
+        database.Source, new FindingQuery(Rule: RuleNames.InactiveDevice, State: "open", Channel: channel.Id.Value), MeteringSite.At("2026-11-15T12:00:00Z"), null, 500, default)).Count;
+
+    [Fact]
     public async Task A_person_may_ask_for_the_check_meter_where_there_is_one()
     {
         var (site, check) = await TwoMetersAsync();

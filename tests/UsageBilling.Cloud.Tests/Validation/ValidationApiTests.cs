@@ -107,6 +107,33 @@ public sealed class ValidationApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_edit_of_the_future_of_another_age_or_too_large_is_refused_in_words()
+    {
+        var tomorrow = Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()).InUtc().Date.PlusDays(2);
+        await RefusedAsync(FormattableString.Invariant($"{tomorrow:uuuu-MM-dd}"), new { firstSlot = 41, quantities = new[] { 5L }, reason = "x" }, "lies in the future");
+        await RefusedAsync("2026-10-14", new { firstSlot = 41, quantities = new[] { long.MaxValue, long.MaxValue }, reason = "x" }, "is more than an interval can have");
+        await RefusedAsync("2026-10-14", new { firstSlot = int.MaxValue, quantities = new[] { 5L, 6L }, reason = "x" }, "has 96 slots");
+        await RefusedAsync("2026-10-14", new { firstSlot = 4, reason = "x" }, "quantities");
+        await RefusedAsync("1975-12-18", new { firstSlot = 41, quantities = new[] { 5L }, reason = "x" }, "older than what is kept");
+        foreach (var day in new[] { "1950-12-18", "0001-01-01", "9999-12-31", "soon" })
+        {
+            await RefusedAsync(day, new { firstSlot = 41, quantities = new[] { 5L }, reason = "x" }, "day is a local date");
+            using var history = await client.GetAsync($"/api/v1/validation/channels/{channels[0].Id}/days/{day}/history");
+            Assert.Equal(HttpStatusCode.BadRequest, history.StatusCode);
+        }
+
+        using var nothing = await client.PostAsJsonAsync("/api/v1/validation/actions", new { action = "accept", reason = "x" });
+        Assert.Equal(HttpStatusCode.BadRequest, nothing.StatusCode);
+
+        async Task RefusedAsync(string day, object edit, string words)
+        {
+            using var refused = await client.PostAsJsonAsync($"/api/v1/validation/channels/{channels[0].Id}/days/{day}/edits", edit);
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Contains(words, await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Many_are_decided_at_once_each_with_its_own_outcome()
     {
         using var response = await ActAsync("accept", [1, 2], "checked on site", extra: new { channel = channels[0].Id.Value, day = "2026-10-14", rule = "clock" });

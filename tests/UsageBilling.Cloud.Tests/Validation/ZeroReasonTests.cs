@@ -94,6 +94,79 @@ public class ZeroReasonTests(MigratedDatabase database) : IClassFixture<Migrated
         Assert.Equal(19, EstimationMethods.NemNumberOf("zero"));
     }
 
+    [Fact]
+    public async Task A_reason_told_later_withdraws_what_was_estimated_by_itself_and_never_what_a_person_did()
+    {
+        var (site, key) = await EstimatedAsync();
+        var (gap, end) = (Boundary("2026-11-10T12:00:00Z"), Boundary("2026-11-10T15:00:00Z"));
+        Assert.True((await site.SliceAsync(gap, end)).Sum > 0);
+        site.Metering.Time.Advance(TimeSpan.FromMinutes(5));
+        var reasons = new ZeroReasons(database.Source, site.Metering.Time);
+        Assert.Null((await reasons.SaveAsync(key.Point, "outage", MeteringSite.At("2026-11-10T12:00:00Z"), MeteringSite.At("2026-11-10T15:00:00Z"), "cable cut", "anna", default)).Problem);
+        await site.ValidateAsync();
+        var now = await site.SliceAsync(gap, end);
+        Assert.Equal(0, now.Sum);
+        Assert.All(now.Qualities, q => Assert.Equal(IntervalQuality.Estimated, q));
+        await using var connection = await database.Source.OpenConnectionAsync();
+        var made = await IntervalOverrides.ReadAsync(connection, key.Id, new(2026, 11, 10), new(2026, 11, 10), default);
+        Assert.Equal([("average-like-days", "anna"), ("zero", null)], made.Select(o => (o.Method, o.WithdrawnBy)));
+        Assert.Contains("cable cut", made[0].WithdrawalReason, StringComparison.Ordinal);
+
+        // Somebody estimated it: that stands.
+        (site, key) = await EstimatedAsync();
+        site.Metering.Time.Advance(TimeSpan.FromMinutes(5));
+        var finding = Assert.Single((await FindingWorklist.FindAsync(database.Source, new FindingQuery(State: "estimated", Channel: key.Id.Value), site.Metering.Time.GetCurrentInstant(), null, 50, default)), f => f.Rule == RuleNames.Gap);
+        Assert.Equal(
+            FindingOutcome.Done,
+            (await site.Decisions.EstimateAsync(new FindingKey(finding.Channel, finding.Day, finding.Rule), "bert", "as the neighbour", null, EstimationMethod.LikeDayTable, default)).Outcome);
+        var by = (await site.SliceAsync(gap, end)).Sum;
+        await reasons.SaveAsync(key.Point, "outage", MeteringSite.At("2026-11-10T12:00:00Z"), MeteringSite.At("2026-11-10T15:00:00Z"), "cable cut", "anna", default);
+        await site.ValidateAsync();
+        Assert.Equal(by, (await site.SliceAsync(gap, end)).Sum);
+
+        // Deliveries know no advance: three hours that no file has are estimated from like days.
+        async Task<(ValidatedSite Site, ChannelKey Key)> EstimatedAsync()
+        {
+            var made = new ValidatedSite(database.Source);
+            var channel = made.Metering.Channel;
+            await using var delivering = await database.Source.OpenConnectionAsync();
+            await using var transaction = await delivering.BeginTransactionAsync();
+            var at = made.Metering.Time.GetCurrentInstant();
+            await RegisterAdministration.RegisterAsync(delivering, new ChannelRegistration(channel, 0, "Europe/Berlin", ChannelFeed.Deliveries), at, default);
+            var days = Enumerable.Range(0, 30).Select(d => new LocalDate(2026, 10, 13).PlusDays(d)).Select(day => new DeliveredDay(channel.Id, day, new IntervalDay(
+                15,
+                [.. Enumerable.Range(0, 96).Select(i => IsLost(day, i) ? 0L : 200 + i)],
+                [.. Enumerable.Range(0, 96).Select(i => (byte)(IsLost(day, i) ? IntervalQuality.Missing : IntervalQuality.Measured))]), at)).ToArray();
+            await ChannelDeliveries.DeliverAsync(delivering, Guid.NewGuid(), days, at, default);
+            await transaction.CommitAsync();
+            await made.ValidateAsync();
+            return (made, channel);
+
+            static bool IsLost(LocalDate day, int slot) => day == new LocalDate(2026, 11, 10) && slot is >= 48 and < 60;
+        }
+    }
+
+    [Fact]
+    public async Task Intervals_below_zero_are_found_whatever_they_come_from()
+    {
+        var site = new ValidatedSite(database.Source);
+        var day = new LocalDate(2026, 11, 10);
+        await using (var connection = await database.Source.OpenConnectionAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            var now = site.Metering.Time.GetCurrentInstant();
+            await RegisterAdministration.RegisterAsync(connection, new ChannelRegistration(site.Metering.Channel, 0, "Etc/UTC", ChannelFeed.Deliveries), now, default);
+            var intervals = new IntervalDay(15, [.. Enumerable.Range(0, 96).Select(i => i is 40 or 41 ? -500L : 200 + i)], [.. Enumerable.Repeat((byte)IntervalQuality.Measured, 96)]);
+            await ChannelDeliveries.DeliverAsync(connection, Guid.NewGuid(), [new DeliveredDay(site.Channel, day, intervals, now)], now, default);
+            await transaction.CommitAsync();
+        }
+
+        await site.ValidateAsync();
+        var found = Assert.Single(await site.FindingsAsync(), f => f.Rule == RuleNames.ReverseEnergy);
+        Assert.Equal((Verdict.Fail, day, 1_000m), (found.Verdict, found.Day, found.InQuestion));
+        Assert.Contains("2 intervals are below zero, by 1000 Wh", found.Words, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("holiday", "2026-11-02T23:00:00Z", null, "n", "reason is one of seasonal-supply, outage, disconnection")]
     [InlineData("outage", "2026-11-02T23:00:00Z", "2026-11-02T22:00:00Z", "n", "before it begins")]

@@ -212,6 +212,17 @@ public class RuleTests
     }
 
     [Fact]
+    public void Intervals_below_zero_fail_in_each_class_and_those_of_a_difference_where_the_day_is_below_zero()
+    {
+        var day = A.Day([.. A.Quiet().Select((q, i) => i is 7 or 8 ? -3 : q)], evidence: new DayEvidence { ExportRegistered = true });
+        var found = ReverseEnergy.Check(day, Limits with { ReverseEnergy = false })!;
+        Assert.Equal((Verdict.Fail, new SlotRange(7, 2), 6m), (found.Verdict, found.Slots.Single(), found.Measured.Single().Value));
+        Assert.Equal(6m, InQuestion.Of(found, day, Limits));
+        Assert.Null(ReverseEnergy.Check(day with { Evidence = new DayEvidence { Computed = true } }, Limits));
+        Assert.NotNull(ReverseEnergy.Check(A.Day([.. A.Quiet().Select(_ => -3L)], evidence: new DayEvidence { Computed = true }), Limits));
+    }
+
+    [Fact]
     public void Active_energy_without_reactive_energy_is_suspect_and_so_is_a_power_factor_out_of_limits()
     {
         // 52,560 Wh against 91,036 varh are a power factor of one half.
