@@ -151,7 +151,7 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
         var read = window.ReadAt();
         var found = Gap.Find(measured, index => read.Contains(At(measured, index)));
         var estimates = new List<Estimate>();
-        foreach (var gap in finding.Slots.SelectMany(range => Gaps(measured, found, offset + range.First, offset + range.End)).DistinctBy(g => g.First))
+        foreach (var gap in finding.Slots.SelectMany(range => Gaps(measured, found, offset + range.First, offset + range.End, terms.Feed == ChannelFeed.Registers)).DistinctBy(g => g.First))
         {
             var filled = method is { } chosen ? Estimator.FillBy(chosen, gap, source, window.Class.Estimation) : Estimator.Fill(gap, source, window.Class.Estimation);
             if (filled is null)
@@ -162,22 +162,29 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
             estimates.Add(filled);
         }
 
+        if (estimates.All(e => ChangesNothing(e, measured)))
+        {
+            return "the register's advance over these intervals is known and an estimate keeps it, so nothing would change: edit the intervals, correct the read, or accept the finding";
+        }
+
         var validation = new DayValidation(connection, rules, now);
         await IntervalOverrides.AddAsync(connection, [.. estimates.Select(e => validation.Override(window, e, measured, actor, reason))], now, cancellationToken);
         return null;
     }
 
     /// <summary>
-    /// What to estimate of [first, end): a gap whose advance is known is always estimated whole, since only its whole sum is known; what lies beside gaps keeps the sum that was measured.
+    /// What to estimate of [first, end): a gap whose advance is known is always estimated whole, since only its whole sum is known; what lies beside gaps keeps the sum that a register
+    /// saw. Where no register stands behind the channel, the values in doubt are all there is, and nothing of them is kept.
     /// </summary>
-    private static IEnumerable<Gap> Gaps(LoadProfile measured, IEnumerable<Gap> found, int first, int end)
+    private static IEnumerable<Gap> Gaps(LoadProfile measured, IEnumerable<Gap> found, int first, int end, bool hasRegister)
     {
+        Gap Beside(int from, int count) => hasRegister ? Gap.Of(measured, from, count, advanceKnown: true) : new Gap(from, count, null, [.. new long[count]]);
         var at = first;
         foreach (var gap in found.Where(g => g.First < end && g.End > first))
         {
             if (gap.First > at)
             {
-                yield return Gap.Of(measured, at, gap.First - at, advanceKnown: true);
+                yield return Beside(at, gap.First - at);
             }
 
             var clipped = (First: Math.Max(gap.First, first), End: Math.Min(gap.End, end));
@@ -187,8 +194,16 @@ internal sealed class FindingDecisions(NpgsqlDataSource database, RuleSets ruleS
 
         if (at < end)
         {
-            yield return Gap.Of(measured, at, end - at, advanceKnown: true);
+            yield return Beside(at, end - at);
         }
+    }
+
+    /// <summary>Measured intervals would only get another name: the finding would close, and what it doubts would stay.</summary>
+    private static bool ChangesNothing(Estimate estimate, LoadProfile measured)
+    {
+        var (first, count) = (estimate.Gap.First, estimate.Gap.Count);
+        return measured.Quantities.Span.Slice(first, count).SequenceEqual(estimate.Quantities.AsSpan())
+            && (measured.Qualities.Length == 0 || !measured.Qualities.Span.Slice(first, count).ContainsAnyExcept((byte)IntervalQuality.Measured));
     }
 
     /// <summary>The day, and as far as intervals that nobody measured go on from the ranges to both sides.</summary>

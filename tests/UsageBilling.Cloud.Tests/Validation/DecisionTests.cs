@@ -34,17 +34,40 @@ public class DecisionTests(MigratedDatabase database) : IClassFixture<MigratedDa
     }
 
     [Fact]
-    public async Task A_doubtful_interval_is_estimated_by_the_method_chosen_without_changing_the_sum_that_the_register_saw()
+    public async Task A_doubtful_interval_that_a_register_saw_is_not_estimated_as_itself_and_its_finding_stays_open()
     {
         var (site, key) = await SpikedAsync();
-        var slot = Boundary("2026-11-03T09:00:00Z");
-        var before = await site.SliceAsync(slot, slot + 1);
-        Assert.Equal(FindingOutcome.Done, (await site.Decisions.EstimateAsync(key, "anna", "transient of the meter", null, EstimationMethod.AverageLikeDays, default)).Outcome);
-        var after = await site.SliceAsync(slot, slot + 1);
-        Assert.Equal((before.Sum, IntervalQuality.Estimated), (after.Sum, after.Qualities[0]));
+        var result = await site.Decisions.EstimateAsync(key, "anna", "transient of the meter", null, EstimationMethod.AverageLikeDays, default);
+        Assert.Equal(FindingOutcome.NotPossible, result.Outcome);
+        Assert.Contains("nothing would change", result.Detail, StringComparison.Ordinal);
         await site.ValidateAsync();
-        Assert.Empty(await site.FindingsAsync());
-        Assert.Empty(await site.Metering.VerifyAsync());
+        Assert.Single(await site.FindingsAsync(), f => f.Rule == RuleNames.Spike);
+    }
+
+    [Fact]
+    public async Task A_doubtful_interval_without_a_register_gets_what_the_method_says_and_nothing_of_itself()
+    {
+        var site = new ValidatedSite(database.Source);
+        var now = site.Metering.Time.GetCurrentInstant();
+        await using (var connection = await database.Source.OpenConnectionAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            await RegisterAdministration.RegisterAsync(connection, new ChannelRegistration(site.Metering.Channel, 0, "Etc/UTC", ChannelFeed.Deliveries), now, default);
+            var days = Enumerable.Range(0, 30).Select(d => new LocalDate(2026, 10, 13).PlusDays(d)).Select(day => new DeliveredDay(
+                site.Channel, day, new IntervalDay(15, [.. Enumerable.Range(0, 96).Select(i => day == new LocalDate(2026, 11, 10) && i == 40 ? 25_880L : 700 + i)], [.. Enumerable.Repeat((byte)IntervalQuality.Measured, 96)]), now));
+            await ChannelDeliveries.DeliverAsync(connection, Guid.NewGuid(), [.. days], now, default);
+            await transaction.CommitAsync();
+        }
+
+        await site.ValidateAsync();
+        var spike = Assert.Single(await site.FindingsAsync(), f => f.Rule == RuleNames.Spike);
+        Assert.Equal(
+            FindingOutcome.Done, (await site.Decisions.EstimateAsync(new FindingKey(spike.Channel, spike.Day, spike.Rule), "anna", "transient", null, EstimationMethod.Linear, default)).Outcome);
+        var slot = Boundary("2026-11-10T10:00:00Z");
+        var estimated = await site.SliceAsync(slot, slot + 1);
+        Assert.Equal((740L, IntervalQuality.Estimated), (estimated.Sum, estimated.Qualities[0]));
+        await site.ValidateAsync();
+        Assert.DoesNotContain(await site.FindingsAsync(), f => f.Rule == RuleNames.Spike);
     }
 
     [Fact]
