@@ -51,7 +51,7 @@ internal sealed class AlertJudge(NpgsqlDataSource database, SiteLoads loads, Tim
 
     private async Task<int> JudgeAsync(AlertRule rule, Instant now, CancellationToken cancellationToken)
     {
-        var (findings, problem) = await FindAsync(rule, now, cancellationToken);
+        var (findings, problem) = await FoundAsync(rule, now, cancellationToken);
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var raised = 0;
@@ -69,6 +69,19 @@ internal sealed class AlertJudge(NpgsqlDataSource database, SiteLoads loads, Tim
         }
 
         return raised;
+    }
+
+    // What is wrong with the data of one rule is that rule's problem.
+    private async Task<(IReadOnlyList<AlertFinding> Findings, string? Problem)> FoundAsync(AlertRule rule, Instant now, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FindAsync(rule, now, cancellationToken);
+        }
+        catch (Exception e) when (e is ArithmeticException or ArgumentException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            return ([], $"its data cannot be judged: {e.Message}");
+        }
     }
 
     /// <summary>What a rule finds at an instant, told before or not, or why it cannot be judged.</summary>

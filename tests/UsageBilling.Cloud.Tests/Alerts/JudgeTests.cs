@@ -4,10 +4,15 @@ using System.Text.Json.Nodes;
 using NodaTime;
 using UsageBilling.Cloud.Alerts;
 using UsageBilling.Cloud.Api;
+using UsageBilling.Cloud.Database;
+using UsageBilling.Cloud.Metering;
 using UsageBilling.Cloud.Provisioning;
 using UsageBilling.Cloud.Tests.Billing;
 using UsageBilling.Cloud.Tests.Ingest;
 using UsageBilling.Cloud.Tests.Metering;
+using UsageBilling.Metering.Estimation;
+using UsageBilling.Metering.Intervals;
+using UsageBilling.Protocols;
 
 namespace UsageBilling.Cloud.Tests.Alerts;
 
@@ -140,6 +145,29 @@ public sealed class JudgeTests : IAsyncLifetime
         var alert = (await site.AlertsAsync())[0].Alert;
         Assert.Equal(("step-change", "2026-11-13", "P0001 import: level changed"), (alert.Cause, alert.Period, alert.Subject));
         Assert.StartsWith("from 2026-11-13 on the mean load is 0.8 kW instead of 0.4 kW: +100 %", alert.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_rule_whose_data_leaves_64_bits_says_so_and_the_others_are_judged()
+    {
+        await site.Billing.ReadAsync(new(2026, 11, 1), new(2026, 11, 20));
+        await using (var connection = await site.Database.Source.OpenConnectionAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            var channel = (await connection.RowsAsync("SELECT channel_id FROM channel WHERE point = 'P0001' AND direction = 1", r => new ChannelId(r.GetGuid(0)), default))[0];
+            await IntervalOverrides.AddAsync(
+                connection,
+                [.. new[] { 10, 11 }.Select(day => new NewOverride(channel, Guid.NewGuid(), [new EstimatePart(new LocalDate(2026, 11, day), new IntervalOverride(15, 40, [9_000_000_000_000_000_000], IntervalQuality.Edited))], "edit", "", "test", "a slip"))],
+                site.Billing.Metering.Time.GetCurrentInstant(), default);
+            await transaction.CommitAsync();
+        }
+
+        await site.RuleAsync("""{"id": "a-period", "kind": "threshold", "servicePoint": "P0001", "class": "import", "per": "period", "limit": 100000, "targets": ["staff"]}""");
+        await site.RuleAsync("""{"id": "day", "kind": "threshold", "servicePoint": "P0001", "class": "import", "per": "day", "limit": 9.5, "targets": ["staff"]}""");
+        Assert.Equal(1, await site.Judge().RunAsync(default));
+        var rules = (await AlertList.RulesAsync(site.Database.Source, "", 10, default)).ToDictionary(r => r.Rule.Id, r => r.Error);
+        Assert.StartsWith("its data cannot be judged: ", rules["a-period"], StringComparison.Ordinal);
+        Assert.Null(rules["day"]);
     }
 
     [Fact]
