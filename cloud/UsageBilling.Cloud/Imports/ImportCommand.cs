@@ -23,15 +23,16 @@ internal static class ImportCommand
         dates.AcceptOnlyFromAmong("dmy", "mdy");
         var sign = new Option<string?>("--decimal") { Description = "Decimal sign of a CSV's numbers: . or , - without it the file's rows decide." };
         sign.AcceptOnlyFromAmong(".", ",");
+        var columns = new Option<string[]>("--column") { Description = "A CSV's column of quantities, by its name in the header; may be given several times, and other columns are left aside. Without it the names decide, and a file with two columns for one channel is refused." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would happen. Needs no database and stores nothing." };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
-        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dates, sign, dryRun, json }.WithDatabase();
+        var command = new Command("import", "Take meter data from a file.") { file, format, zone, point, unit, stamps, interval, dates, sign, columns, dryRun, json }.WithDatabase();
         command.SetAction(async (parsed, cancellation) =>
         {
             var source = parsed.GetRequiredValue(file);
             var read = new ImportFormat(
                 parsed.GetRequiredValue(format), source.Name, parsed.GetValue(zone), parsed.GetValue(point), parsed.GetRequiredValue(unit), parsed.GetValue(stamps), parsed.GetValue(interval), parsed.GetValue(dates),
-                parsed.GetValue(sign));
+                parsed.GetValue(sign), parsed.GetValue(columns) is { Length: > 0 } named ? named : null);
             if (read.Wrong() is { } usage)
             {
                 await Console.Error.WriteLineAsync(usage);
@@ -80,9 +81,9 @@ internal static class ImportCommand
         }
         else
         {
-            ImportReport.WriteText(Console.Out, Console.Error, source.Name, outcome.Survey!);
-            Console.WriteLine(record.State == "rejected"
-                ? $"Kept as rejected import {record.Id}."
+            ImportReport.WriteText(Console.Out, Console.Error, source.Name, outcome.Survey!, record.DaysDelivered);
+            Console.WriteLine(record.State is "rejected" or "failed"
+                ? $"Kept as {record.State} import {record.Id}."
                 : $"Import {record.Id}: {record.DaysDelivered} days and totals delivered, {record.DaysAdded} of them new, {record.DaysParked} older than what is kept and parked.");
             if (record.DaysParked > 0)
             {
@@ -90,7 +91,7 @@ internal static class ImportCommand
             }
         }
 
-        return record.State == "rejected" ? ExitCodes.BadInput : ExitCodes.Ok;
+        return record.State is "rejected" or "failed" ? ExitCodes.BadInput : ExitCodes.Ok;
     }
 
     private sealed class Shown(string file) : IProgress<ImportProgress>

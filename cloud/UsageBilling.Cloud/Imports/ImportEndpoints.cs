@@ -34,9 +34,9 @@ internal static class ImportEndpoints
     }
 
     private static async Task<Results<Ok<JsonObject>, UnprocessableEntity<JsonObject>, ProblemHttpResult>> PostAsync(
-        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, string? dates, string? @decimal, bool? dryRun)
+        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, string? dates, string? @decimal, string[]? column, bool? dryRun)
     {
-        var read = new ImportFormat(format ?? string.Empty, Path.GetFileName(name ?? "upload"), zone, point, unit ?? "kWh", stamps, intervalMinutes, dates, @decimal);
+        var read = new ImportFormat(format ?? string.Empty, Path.GetFileName(name ?? "upload"), zone, point, unit ?? "kWh", stamps, intervalMinutes, dates, @decimal, column is { Length: > 0 } ? column : null);
         if (read.Wrong() is { } wrong)
         {
             return ApiProblems.BadRequest(wrong);
@@ -63,7 +63,7 @@ internal static class ImportEndpoints
             var outcome = await imports.RunAsync(RawFile.At(path), read, context.User.Actor(), null, cancellation);
             var result = Describe(outcome.Record, outcome.Report);
             result["before"] = outcome.Before;
-            return outcome.Record.State == "rejected" ? TypedResults.UnprocessableEntity(result) : TypedResults.Ok(result);
+            return outcome.Record.State is "rejected" or "failed" ? TypedResults.UnprocessableEntity(result) : TypedResults.Ok(result);
         }
         finally
         {

@@ -14,7 +14,9 @@ namespace UsageBilling.Cloud.Imports;
 /// <param name="IntervalMinutes">Interval of a CSV; null: found out.</param>
 /// <param name="Dates"><c>dmy</c>, <c>mdy</c> or null: the order of day and month in a CSV's dates like 05/06/2026.</param>
 /// <param name="Decimal"><c>.</c>, <c>,</c> or null: a CSV's decimal sign.</param>
-internal sealed record ImportFormat(string Format, string Name, string? Zone = null, string? Point = null, string Unit = "kWh", string? Stamps = null, int? IntervalMinutes = null, string? Dates = null, string? Decimal = null)
+/// <param name="Columns">Names of a CSV's columns of quantities; null: found by their names.</param>
+internal sealed record ImportFormat(
+    string Format, string Name, string? Zone = null, string? Point = null, string Unit = "kWh", string? Stamps = null, int? IntervalMinutes = null, string? Dates = null, string? Decimal = null, string[]? Columns = null)
 {
     public static readonly string[] Names = ["nem12", "nem13", "greenbutton", "csv"];
 
@@ -119,7 +121,8 @@ internal sealed record ImportFormat(string Format, string Name, string? Zone = n
                 Stamps switch { "start" => false, "end" => true, _ => null },
                 IntervalMinutes,
                 Dates switch { "dmy" => CsvDateOrder.DayFirst, "mdy" => CsvDateOrder.MonthFirst, _ => null },
-                Decimal?[0])),
+                Decimal?[0],
+                Columns)),
         };
     }
 }

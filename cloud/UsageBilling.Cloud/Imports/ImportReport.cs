@@ -36,7 +36,7 @@ internal static class ImportReport
     }
 
     /// <summary>The same for people.</summary>
-    public static void WriteText(TextWriter output, TextWriter errors, string file, FileSurvey survey)
+    public static void WriteText(TextWriter output, TextWriter errors, string file, FileSurvey survey, long delivered = 0)
     {
         foreach (var problem in Shown(survey))
         {
@@ -50,7 +50,7 @@ internal static class ImportReport
 
         if (survey.Refused)
         {
-            errors.WriteLine($"{file} is refused; nothing of it was taken.");
+            errors.WriteLine(delivered == 0 ? $"{file} is refused; nothing of it was taken." : $"{file} is refused; {delivered} days and totals of it had been delivered before.");
             return;
         }
 

@@ -21,7 +21,7 @@ internal sealed record ImportOutcome(ImportRecord Record, string Report, FileSur
 
 /// <summary>
 /// Takes a file: reads it through and checks it against the channels it names, keeps it with its hash, and only then delivers it. A file with any refusal
-/// is kept as rejected, and nothing of it is delivered. The same file read the same way is the same import.
+/// is kept as rejected, and nothing of it is delivered. One that passes and cannot be delivered all the same has failed, with the reason. The same file read the same way is the same import.
 /// </summary>
 internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
 {
@@ -54,40 +54,62 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         var report = ReportOf(survey);
         var record = new ImportRecord(
             id, read.Name, read.Format, sha256, bytes, actor, known?.ReceivedAt ?? now, survey.Refused ? "rejected" : "delivering", survey.Problems.Count + survey.MoreProblems, 0, 0, 0, survey.Refused ? now : null);
-        if (known is { State: "done" })
+        if (known is { State: "done" } && !survey.Refused)
         {
             await ImportStore.ReopenAsync(database, id, now, cancellationToken);
         }
-        else if (known is not { State: "delivering" })
+        else if (known is not { State: "delivering" or "done" })
         {
-            await ImportStore.KeepAsync(database, record, JsonSerializer.Serialize(read, ApiJson.Options), report, file, cancellationToken);
+            await ImportStore.KeepAsync(database, record, JsonSerializer.Serialize(read, ApiJson.Options), report, file, now, cancellationToken);
         }
 
-        if (survey.Refused)
+        if (survey.Refused && known is not { State: "delivering" })
         {
             return new ImportOutcome(record, report, survey, Before: false);
         }
 
         record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
-        await DeliverAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
-        var done = (await ImportStore.FindAsync(database, id, cancellationToken))!;
-        return new ImportOutcome(done, report, survey, Before: known is { State: "done" } && done.DaysAdded == known.DaysAdded);
+report = await FinishAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
+        var ended = (await ImportStore.FindAsync(database, id, cancellationToken))!;
+        return new ImportOutcome(ended, report, survey, Before: known is { State: "done" } && ended.State == "done" && ended.DaysAdded == known.DaysAdded);
     }
 
     /// <summary>Goes on with an import whose process died: from its kept bytes, doing again what was done changes nothing.</summary>
-    public async Task ResumeAsync(Guid id, CancellationToken cancellationToken)
+    /// <returns>Why it failed, or null.</returns>
+    public async Task<string?> ResumeAsync(Guid id, CancellationToken cancellationToken)
     {
         var record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
         var read = JsonSerializer.Deserialize<ImportFormat>((await ImportStore.DetailsAsync(database, id, cancellationToken)).Options, ApiJson.Options)!;
         var file = ImportStore.Raw(database, record);
         var survey = FileSurvey.Of(() => read.Read(file));
-        var exponents = await CheckAsync(survey, time.GetCurrentInstant(), cancellationToken);
-        if (survey.Refused)
+        var exponents = survey.Refused ? [] : await CheckAsync(survey, time.GetCurrentInstant(), cancellationToken);
+        await FinishAsync(record, survey, read, exponents, file, record.Actor, null, cancellationToken);
+        return survey.Problems.FirstOrDefault(p => p.Refuses)?.Reason;
+    }
+
+    /// <summary>True of an error that says nothing of the file: the database or a disk is away, and trying again later may do.</summary>
+    public static bool IsPassing(Exception error) => error is NpgsqlException { IsTransient: true } or IOException or TimeoutException or OperationCanceledException;
+
+    // Delivers, or ends as failed what cannot be: it would be no better the next time. Returns the report.
+    private async Task<string> FinishAsync(
+        ImportRecord record, FileSurvey survey, ImportFormat read, Dictionary<ChannelKey, int> exponents, RawFile file, string actor, IProgress<ImportProgress>? progress, CancellationToken cancellationToken)
+    {
+        try
         {
-            throw new InvalidOperationException($"import {id} was checked before and is refused now: {string.Join("; ", survey.Problems.Where(p => p.Refuses).Select(p => p.Reason))}");
+            if (!survey.Refused)
+            {
+                await DeliverAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
+                return ReportOf(survey);
+            }
+        }
+        catch (Exception error) when (!IsPassing(error))
+        {
+            survey.Add(new SourceProblem(1, $"the file was read and checked, but could not be delivered: {error.Message}; what was delivered before stays, and importing the file again goes on from there", true));
         }
 
-        await DeliverAsync(record, survey, read, exponents, file, record.Actor, null, cancellationToken);
+        var report = ReportOf(survey);
+        await ImportStore.FailAsync(database, record.Id, report, survey.Problems.Count + survey.MoreProblems, time.GetCurrentInstant(), cancellationToken);
+        return report;
     }
 
     private async Task DeliverAsync(

@@ -6,7 +6,7 @@ using UsageBilling.Cloud.Database;
 namespace UsageBilling.Cloud.Imports;
 
 /// <summary>
-/// An import as it is kept. The state is <c>rejected</c>, <c>delivering</c> or <c>done</c>. Days (and totals) are counted as they were handed to channels, those of
+/// An import as it is kept. The state is <c>rejected</c>, <c>delivering</c>, <c>done</c> or <c>failed</c>. Days (and totals) are counted as they were handed to channels, those of
 /// them that nobody had delivered before, and those that are older than what is kept and wait.
 /// </summary>
 internal sealed record ImportRecord(
@@ -59,7 +59,8 @@ internal static class ImportStore
     /// <summary>Imports on their way that nobody has touched since an instant.</summary>
     public static async Task<List<Guid>> AbandonedAsync(NpgsqlDataSource database, Instant before, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("SELECT import_id FROM import_file WHERE state = 'delivering' AND touched_at < $1 ORDER BY received_at LIMIT 10");
+        // Whoever was tried is touched: those that cannot go on for now let others come first.
+        await using var command = database.CreateCommand("SELECT import_id FROM import_file WHERE state = 'delivering' AND touched_at < $1 ORDER BY touched_at, import_id LIMIT 10");
         command.Parameters.Add(new() { Value = before });
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var list = new List<Guid>();
@@ -72,24 +73,24 @@ internal static class ImportStore
     }
 
     /// <summary>
-    /// Keeps the file with its result: row and bytes, all or nothing. A file that was rejected before and is not any more takes the new result. False where
+    /// Keeps the file with its result: row and bytes, all or nothing. A file that was rejected before, or failed, takes the new result. False where
     /// somebody else has just kept it.
     /// </summary>
-    public static async Task<bool> KeepAsync(NpgsqlDataSource database, ImportRecord record, string options, string report, RawFile file, CancellationToken cancellationToken)
+    public static async Task<bool> KeepAsync(NpgsqlDataSource database, ImportRecord record, string options, string report, RawFile file, Instant now, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var inserted = await connection.RunAsync("""
             INSERT INTO import_file (import_id, file_name, format, options, sha256, bytes, actor, received_at, state, report, problems, touched_at, finished_at)
-            VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10::jsonb, $11, $8, $12)
+            VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10::jsonb, $11, $13, $12)
             ON CONFLICT (import_id) DO NOTHING
             """,
             cancellationToken, record.Id, record.FileName, record.Format, options, Convert.FromHexString(record.Sha256), record.Bytes, record.Actor, record.ReceivedAt, record.State, report, record.Problems,
-            (object?)record.FinishedAt ?? DBNull.Value);
+            (object?)record.FinishedAt ?? DBNull.Value, now);
         if (inserted == 0)
         {
-            var changed = await connection.RunAsync("UPDATE import_file SET state = $2, report = $3::jsonb, problems = $4, touched_at = $5, finished_at = $6 WHERE import_id = $1 AND state = 'rejected'",
-                cancellationToken, record.Id, record.State, report, record.Problems, record.ReceivedAt, (object?)record.FinishedAt ?? DBNull.Value);
+            var changed = await connection.RunAsync("UPDATE import_file SET state = $2, report = $3::jsonb, problems = $4, touched_at = $5, finished_at = $6 WHERE import_id = $1 AND state IN ('rejected', 'failed')",
+                cancellationToken, record.Id, record.State, report, record.Problems, now, (object?)record.FinishedAt ?? DBNull.Value);
             await transaction.CommitAsync(cancellationToken);
             return changed == 1;
         }
@@ -111,6 +112,20 @@ internal static class ImportStore
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await connection.RunAsync("UPDATE import_file SET state = 'done', touched_at = $2, finished_at = $2 WHERE import_id = $1 AND state = 'delivering'", cancellationToken, id, now);
+    }
+
+    /// <summary>Takes an abandoned import up; false where somebody else is at it.</summary>
+    public static async Task<bool> TakeUpAsync(NpgsqlDataSource database, Guid id, Instant before, Instant now, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        return await connection.RunAsync("UPDATE import_file SET touched_at = $3 WHERE import_id = $1 AND state = 'delivering' AND touched_at < $2", cancellationToken, id, before, now) == 1;
+    }
+
+    /// <summary>Ends an import that cannot be delivered, with the reasons. Its bytes stay, and what was delivered before.</summary>
+    public static async Task FailAsync(NpgsqlDataSource database, Guid id, string report, int problems, Instant now, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.RunAsync("UPDATE import_file SET state = 'failed', report = $2::jsonb, problems = $3, touched_at = $4, finished_at = $4 WHERE import_id = $1 AND state = 'delivering'", cancellationToken, id, report, problems, now);
     }
 
     /// <summary>The kept bytes.</summary>

@@ -1,7 +1,6 @@
 using NodaTime;
 using Npgsql;
 using UsageBilling.Cloud.Database;
-using UsageBilling.Cloud.Metering;
 
 namespace UsageBilling.Cloud.Imports;
 
@@ -20,16 +19,39 @@ internal sealed class ImportWorker(NpgsqlDataSource database, ImportRun imports,
             {
                 foreach (var id in await ImportStore.AbandonedAsync(database, time.GetCurrentInstant() - Patience, stoppingToken))
                 {
-                    await imports.ResumeAsync(id, stoppingToken);
-                    logger.ImportResumed(id);
+                    await ResumeAsync(id, stoppingToken);
                 }
             }
-            catch (Exception error) when (error is NpgsqlException or InvalidOperationException or MeteringConfigurationException or IOException)
+            catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
-                // It stays as it is, shown as not finished, and is tried again in a minute.
-                logger.ImportStuck(error);
+                // Most likely the database is away. An import never ends the host.
+                logger.ImportsUnknown(error);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task ResumeAsync(Guid id, CancellationToken stoppingToken)
+    {
+        try
+        {
+            var now = time.GetCurrentInstant();
+            if (await ImportStore.TakeUpAsync(database, id, now - Patience, now, stoppingToken))
+            {
+                if (await imports.ResumeAsync(id, stoppingToken) is { } reason)
+                {
+                    logger.ImportFailed(id, reason);
+                }
+                else
+                {
+                    logger.ImportResumed(id);
+                }
+            }
+        }
+        catch (Exception error) when (!stoppingToken.IsCancellationRequested)
+        {
+            // It stays as it is, shown as not finished, and is tried again when others have been.
+            logger.ImportStuck(error, id);
+        }
     }
 }

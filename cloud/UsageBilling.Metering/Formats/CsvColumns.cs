@@ -11,6 +11,7 @@ internal sealed record CsvValueColumn(int Index, string Name, string Unit, strin
 internal sealed class CsvColumns
 {
     private const string Between = " to ";
+    private const string ValueName = "value";
 
     public int Start { get; private set; } = -1;
 
@@ -49,6 +50,12 @@ internal sealed class CsvColumns
 
     public CsvSlots? Slots { get; private set; }
 
+    /// <summary>Columns whose numbers are readings of a register.</summary>
+    public List<CsvValueColumn> Registers { get; } = [];
+
+    /// <summary>Why the columns cannot be taken, or null.</summary>
+    public string? Problem { get; private set; }
+
     /// <summary>Columns that say nothing about quantities.</summary>
     public List<string> LeftAside { get; } = [];
 
@@ -59,7 +66,7 @@ internal sealed class CsvColumns
 
     public bool IsWhole => HasTime && Values.Count > 0;
 
-    public static CsvColumns Of(string[] header, string[]? sample, string defaultUnit)
+    public static CsvColumns Of(string[] header, string[]? sample, CsvOptions options)
     {
         var columns = new CsvColumns { Slots = CsvSlots.Of(header) };
         var names = header.Select(CsvNames.Plain).ToArray();
@@ -68,14 +75,27 @@ internal sealed class CsvColumns
         {
             if (i != columns.Start && i != columns.End && i != columns.Date && i != columns.Time && i != columns.EndTime && columns.Slots?.Columns.Contains(i) != true)
             {
-                columns.Take(i, names[i].Name, names[i].Bracket, header[i].Trim(), i < sample?.Length ? sample[i] : null, defaultUnit);
+                columns.Take(i, names[i].Name, names[i].Bracket, header[i].Trim(), i < sample?.Length ? sample[i] : null, options.Unit);
             }
+        }
+
+        if (columns.Kind >= 0 && columns.Kind < sample?.Length && CsvRegister.IsInterval(CsvNames.Words(sample[columns.Kind])))
+        {
+            // Read Value, and Read Type says Active Import Interval.
+            var read = columns.Registers.FindAll(r => !CsvRegister.IsCertain(r.Words));
+            columns.Values.AddRange(read);
+            columns.Registers.RemoveAll(read.Contains);
         }
 
         if (columns.Slots is { } slots)
         {
             columns.LeftAside.AddRange(columns.Values.Select(v => v.Name));
-            columns.Values = [new CsvValueColumn(slots.Columns[0], "value", defaultUnit, string.Empty)];
+            columns.Values = [new CsvValueColumn(slots.Columns[0], ValueName, options.Unit, string.Empty)];
+        }
+
+        if (options.Columns is { Count: > 0 } named)
+        {
+            columns.Choose(named, header, names, options.Unit);
         }
         else if (columns.Values.Count > 1 && columns.Values.Find(v => v.Words.Split('_').Contains("net")) is { } net)
         {
@@ -87,11 +107,16 @@ internal sealed class CsvColumns
     }
 
     /// <summary>Stamp and value, where a file has no header.</summary>
-    public static CsvColumns WithoutHeader(int fields, string defaultUnit) => new()
+    public static CsvColumns WithoutHeader(int fields, CsvOptions options)
     {
-        Start = 0,
-        Values = fields > 1 ? [new CsvValueColumn(1, "value", defaultUnit, string.Empty)] : [],
-    };
+        var columns = new CsvColumns { Start = 0, Values = fields > 1 ? [new CsvValueColumn(1, ValueName, options.Unit, string.Empty)] : [] };
+        if (options.Columns is { Count: > 0 } named)
+        {
+            columns.Choose(named, [], [], options.Unit);
+        }
+
+        return columns;
+    }
 
     /// <summary>When a row begins, or the one time that it has.</summary>
     public (CsvWritten? Written, string Text) When(string[] fields)
@@ -179,6 +204,41 @@ internal sealed class CsvColumns
     /// <summary>A date, and the time of day at which the interval ends.</summary>
     public bool OnlyEndTime { get; private set; }
 
+    // What whoever imports the file says beats what names say, except that a reading is no quantity.
+    private void Choose(IReadOnlyList<string> named, string[] header, (string Name, string Bracket)[] names, string defaultUnit)
+    {
+        var chosen = new List<CsvValueColumn>();
+        foreach (var name in named)
+        {
+            bool Is(string column) => column.Trim().Equals(name.Trim(), StringComparison.OrdinalIgnoreCase);
+            var index = Array.FindIndex(header, Is);
+            if (Values.Find(v => Is(v.Name)) is { } value)
+            {
+                chosen.Add(value);
+            }
+            else if (Registers.Find(r => Is(r.Name)) is { } register)
+            {
+                Problem ??= Readings(register.Name);
+            }
+            else if (Slots is null && LeftAside.Exists(Is))
+            {
+                chosen.Add(new CsvValueColumn(index, header[index].Trim(), CsvNames.UnitOf(names[index].Name, names[index].Bracket) ?? defaultUnit, names[index].Name));
+                LeftAside.RemoveAll(Is);
+            }
+            else
+            {
+                Problem ??= $"there is no column of quantities named \"{name}\": --column takes one of {string.Join(", ", Values.Select(v => $"\"{v.Name}\""))}";
+            }
+        }
+
+        LeftAside.AddRange(Values.Except(chosen).Select(v => v.Name));
+        Values = [.. chosen.Distinct()];
+    }
+
+    /// <summary>What there is to do with a column of readings.</summary>
+    public static string Readings(string column) =>
+        $"\"{column}\" has readings of a register and not what was used in each interval: give a file with the consumption, or send the readings as register reads (POST /api/v1/reads); if its numbers are quantities of intervals after all, give the column another name";
+
     private void Take(int index, string name, string bracket, string written, string? sample, string defaultUnit)
     {
         if (Minutes < 0 && CsvNames.Minutes.Contains(name))
@@ -208,6 +268,10 @@ internal sealed class CsvColumns
         else if (Kind < 0 && CsvNames.Kind.Contains(name))
         {
             Kind = index;
+        }
+        else if (CsvNames.IsReading($"{name}_{bracket}"))
+        {
+            Registers.Add(new CsvValueColumn(index, written, CsvNames.UnitOf(name, bracket) ?? defaultUnit, $"{name}_{bracket}"));
         }
         else if (CsvNames.UnitOf(name, bracket) is { } unit && !CsvNames.IsOther(name))
         {

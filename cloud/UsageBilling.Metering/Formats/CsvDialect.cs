@@ -71,6 +71,13 @@ internal sealed record CsvDialect(char Separator, int Header, int FirstRow, CsvC
             yield return new SourceProblem(Math.Max(1, Header), $"left aside: {string.Join(", ", Columns.LeftAside)}", false);
         }
 
+        foreach (var register in Columns.Registers)
+        {
+            yield return SourceProblem.Note(
+                Math.Max(1, Header),
+                $"\"{register.Name}\" has readings of a register and is left aside: quantities are taken from {string.Join(", ", Columns.Values.Select(v => v.Name))}");
+        }
+
         if (Header > 1)
         {
             yield return SourceProblem.Note(1, $"the column names stand in line {Header}; what is before it is left aside");
@@ -84,6 +91,7 @@ internal sealed record CsvDialect(char Separator, int Header, int FirstRow, CsvC
 
     private static (CsvDialect? Dialect, SourceProblem? Problem) FindHeader(List<(int Line, string Text)> head, char[] separators, CsvOptions options)
     {
+        SourceProblem? readings = null;
         for (var i = 0; i < head.Count; i++)
         {
             var (line, text) = head[i];
@@ -93,12 +101,24 @@ internal sealed record CsvDialect(char Separator, int Header, int FirstRow, CsvC
                 var isRow = fields.Length > 1 && CsvStamp.Parse(fields[0]) is not null;
                 if (isRow && i == 0)
                 {
-                    return (new CsvDialect(separator, 0, line, CsvColumns.WithoutHeader(fields.Length, options.Unit), []), null);
+                    return CsvColumns.WithoutHeader(fields.Length, options) is var bare && bare.Problem is { } unknown
+                        ? (null, new SourceProblem(line, unknown, true))
+                        : (new CsvDialect(separator, 0, line, bare, []), null);
                 }
 
-                var columns = isRow ? null : CsvColumns.Of(fields, i + 1 < head.Count ? CsvFields.Split(head[i + 1].Text, separator) : null, options.Unit);
+                var columns = isRow ? null : CsvColumns.Of(fields, i + 1 < head.Count ? CsvFields.Split(head[i + 1].Text, separator) : null, options);
+                if (columns is { HasTime: true, IsWhole: false } && (columns.Problem ?? (columns.Registers is [var register, ..] ? CsvColumns.Readings(register.Name) : null)) is { } without)
+                {
+                    readings ??= new SourceProblem(line, without, true);
+                }
+
                 if (columns is { IsWhole: true })
                 {
+                    if ((columns.Problem ?? CsvStreams.Clash(columns)) is { } wrong)
+                    {
+                        return (null, new SourceProblem(line, wrong, true));
+                    }
+
                     return columns.Channel >= 0 && columns.Values.Count != 1
                         ? (null, new SourceProblem(line, "a file with a channel column has one column of quantities", true))
                         : (new CsvDialect(separator, line, line + 1, columns, fields), null);
@@ -106,17 +126,17 @@ internal sealed record CsvDialect(char Separator, int Header, int FirstRow, CsvC
 
                 if (isRow)
                 {
-                    return (null, NoHeader(head[i - 1], separator, head[i].Text, options));
+                    return (null, readings ?? NoHeader(head[i - 1], separator, head[i].Text, options));
                 }
             }
         }
 
-        return (null, NoHeader(head[0], Array.Find(separators, s => head[0].Text.Contains(s, StringComparison.Ordinal)) is var found && found != default ? found : ',', null, options));
+        return (null, readings ?? NoHeader(head[0], Array.Find(separators, s => head[0].Text.Contains(s, StringComparison.Ordinal)) is var found && found != default ? found : ',', null, options));
     }
 
     private static SourceProblem NoHeader((int Line, string Text) header, char separator, string? row, CsvOptions options)
     {
-        var columns = CsvColumns.Of(CsvFields.Split(header.Text, separator), row is null ? null : CsvFields.Split(row, separator), options.Unit);
+        var columns = CsvColumns.Of(CsvFields.Split(header.Text, separator), row is null ? null : CsvFields.Split(row, separator), options);
         return new SourceProblem(
             header.Line,
             !columns.HasTime ? "no column says when: name one start or end, or two date and time"

@@ -106,6 +106,9 @@ internal static class CsvNames
     /// <summary>True where a name speaks of money, weather, times and the like, whatever its unit.</summary>
     public static bool IsOther(string name) => name.Split('_').Any(Others.Contains);
 
+    /// <summary>True where a name speaks of readings of a register, and not of their dates, states and the like.</summary>
+    public static bool IsReading(string name) => (CsvRegister.IsCertain(name) || CsvRegister.IsLikely(name)) && !name.Split('_').Any(w => w != "index" && Others.Contains(w));
+
     /// <summary>The unit that a name ends in, or that stands in its brackets, as it is usually spelled; null where it has none.</summary>
     public static string? UnitOf(string name, string bracket)
     {

@@ -20,5 +20,6 @@ public enum CsvDateOrder
 /// <param name="IntervalMinutes">Interval; null: the smallest distance between the first rows.</param>
 /// <param name="Dates">Order of day and month; null: found in the file, which is refused where it does not show.</param>
 /// <param name="Decimal">The decimal sign, '.' or ','; null: found in the file, which is refused where it does not show.</param>
+/// <param name="Columns">Names of the columns whose numbers are quantities, as the header has them; null: found by their names.</param>
 public sealed record CsvOptions(
-    string Id, DateTimeZone? Zone = null, string Unit = "kWh", bool? StampsAreEnds = null, int? IntervalMinutes = null, CsvDateOrder? Dates = null, char? Decimal = null);
+    string Id, DateTimeZone? Zone = null, string Unit = "kWh", bool? StampsAreEnds = null, int? IntervalMinutes = null, CsvDateOrder? Dates = null, char? Decimal = null, IReadOnlyList<string>? Columns = null);

@@ -8,6 +8,7 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
 {
     private readonly CsvStreams _streams = new(options, dialect.Columns);
     private readonly List<SourceItem> _blank = [];
+    private readonly Dictionary<SourceChannel, (CsvGrowth Growth, CsvValueColumn Column)> _growth = [];
 
     /// <summary>Some cell had a value, or was refused.</summary>
     public bool HasAny { get; private set; }
@@ -57,6 +58,11 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
                 continue;
             }
 
+            if (known && flag.Quality != IntervalQuality.Missing)
+            {
+                Watch(line, channel, column, from, value);
+            }
+
             Emit(line, channel, from, to, value, known ? flag : CsvFlag.Missing);
         }
     }
@@ -83,6 +89,29 @@ internal sealed class CsvQuantities(CsvOptions options, CsvDialect dialect, List
         foreach (var (column, from) in cells)
         {
             Add(line, fields, from, from + Duration.FromMinutes(slots.Minutes), column);
+        }
+    }
+
+    /// <summary>Columns whose numbers are a register's by how they run, where neither a channel column nor whoever imports the file says that they are quantities.</summary>
+    public IEnumerable<SourceProblem> Suspicions() => _growth.Values.Where(g => g.Growth.LooksLikeRegister).DistinctBy(g => g.Column).Select(g => new SourceProblem(
+        g.Growth.Line,
+        $"the numbers in \"{g.Column.Name}\" never fall, {g.Growth.Span}: they look like readings of a register and not like what was used in each interval; if they are quantities all the same, say --column \"{g.Column.Name}\", else send them as register reads (POST /api/v1/reads)",
+        true));
+
+    private void Watch(int line, SourceChannel channel, CsvValueColumn column, Instant from, decimal value)
+    {
+        if (dialect.Columns.Channel >= 0 || options.Columns is { Count: > 0 })
+        {
+            return;
+        }
+
+        if (_growth.TryGetValue(channel, out var known))
+        {
+            known.Growth.Add(from, value);
+        }
+        else
+        {
+            _growth.Add(channel, (new CsvGrowth(line, from, value), column));
         }
     }
 

@@ -264,6 +264,7 @@ public sealed class CsvReader
             return _out;
         }
 
+        _out.AddRange(_quantities.Suspicions());
         if (_totals.End() is { } open)
         {
             Refuse(open.Line, open.Reason);

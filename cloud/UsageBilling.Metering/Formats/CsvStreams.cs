@@ -51,6 +51,11 @@ internal sealed class CsvStreams(CsvOptions options, CsvColumns columns)
         channel = null;
         var words = $"{column.Words}_{CsvNames.Words(kind)}";
         var direction = CsvNames.DirectionOf(words);
+        if (CsvRegister.IsCertain(CsvNames.Words(kind)))
+        {
+            return CsvColumns.Readings(kind);
+        }
+
         if (kind.Length > 0 && !_kinds.TryAdd((point, direction), kind) && _kinds[(point, direction)] != kind)
         {
             return $"the rows are of \"{_kinds[(point, direction)]}\" and of \"{kind}\", and nothing says that they are one quantity: make a file of each, and import them to points of their own with --point";
@@ -58,13 +63,34 @@ internal sealed class CsvStreams(CsvOptions options, CsvColumns columns)
 
         var id = point.Length > 0 ? point : options.Id;
         var (measurand, exponent) = MeasurandOf(unit, words, direction);
+        if (columns.Values.Find(v => v.Index != column.Index && measurand is not null && Measures(v, CsvNames.Words(kind), columns.Unit < 0 ? v.Unit : unit) == measurand) is { } other)
+        {
+            return Clash(other, column);
+        }
 
-        // A second column of the same kind is a point of its own, as a second meter reading in Green Button is.
-        var first = columns.Values.Find(v => MeasurandOf(v.Unit, v.Words + "_" + CsvNames.Words(kind), CsvNames.DirectionOf(v.Words + "_" + CsvNames.Words(kind))).Measurand == measurand);
-        var own = measurand is not null && columns.Unit < 0 && first is not null && first.Index != column.Index;
-        channel = new SourceChannel(id, kind.Length > 0 && columns.Values.Count == 1 ? kind : column.Name, unit, minutes, measurand, exponent, _zone) { Point = PointName.Of(own ? $"{id}-{column.Name}" : id) };
+        channel = new SourceChannel(id, kind.Length > 0 && columns.Values.Count == 1 ? kind : column.Name, unit, minutes, measurand, exponent, _zone) { Point = PointName.Of(id) };
         return null;
     }
+
+    /// <summary>Two columns that would be one channel, in words; null where there are none. Which of them counts, or whether they add up, no name says for certain.</summary>
+    public static string? Clash(CsvColumns columns)
+    {
+        var first = new Dictionary<Measurand, CsvValueColumn>();
+        foreach (var column in columns.Values)
+        {
+            if (Measures(column, string.Empty, column.Unit) is { } measurand && !first.TryAdd(measurand, column))
+            {
+                return Clash(first[measurand], column);
+            }
+        }
+
+        return null;
+    }
+
+    private static string Clash(CsvValueColumn one, CsvValueColumn other) =>
+        $"\"{one.Name}\" and \"{other.Name}\" are not one quantity, and both would be the same channel of the point: say which counts with --column \"{one.Name}\" (others are left aside), or import each with --column to a point of its own with --point";
+
+    private static Measurand? Measures(CsvValueColumn column, string kind, string unit) => MeasurandOf(unit, $"{column.Words}_{kind}", CsvNames.DirectionOf($"{column.Words}_{kind}")).Measurand;
 
     private static (Measurand? Measurand, int Exponent) MeasurandOf(string unit, string words, Direction direction) =>
         SourceUnit.Find(unit) is { } energy ? (new Measurand(energy.Quantity, direction), energy.Exponent)

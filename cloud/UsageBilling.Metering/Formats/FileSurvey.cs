@@ -58,6 +58,7 @@ public sealed class FileSurvey
             survey.Resolve(read());
         }
 
+        survey.CheckChannels();
         return survey;
     }
 
@@ -94,6 +95,38 @@ public sealed class FileSurvey
         }
 
         _problems.Sort((a, b) => a.Line.CompareTo(b.Line));
+    }
+
+    /// <summary>
+    /// After the last reading: refuses streams that would be one channel. Two names that a point's name cannot tell apart are two meters; one name in two units or
+    /// lengths is one channel as long as each hour is in one of them only.
+    /// </summary>
+    public void CheckChannels()
+    {
+        foreach (var group in Streams.Where(s => s.Channel.Measurand is not null).GroupBy(s => (s.Channel.Point, s.Channel.Measurand)))
+        {
+            var streams = group.ToArray();
+            for (var i = 1; i < streams.Length && !(Refused && _problems.Count >= MostProblems); i++)
+            {
+                if (streams.Take(i).Select(before => Clash(before, streams[i])).FirstOrDefault(clash => clash is not null) is { } problem)
+                {
+                    Report(new SourceProblem(Math.Max(1, streams[i].FirstLine), problem, true));
+                }
+            }
+        }
+
+        _problems.Sort((a, b) => a.Line.CompareTo(b.Line));
+    }
+
+    private static string? Clash(StreamSurvey one, StreamSurvey other)
+    {
+        static string Name(StreamSurvey s) => $"{s.Channel.Id} {s.Channel.Register} in {s.Channel.Unit}{(s.Channel.IntervalMinutes is { } minutes ? $" by {minutes} minutes" : " by totals")} (line {s.FirstLine})";
+        var channel = $"{one.Channel.Point}/{one.Channel.Measurand!.Value.Quantity}/{one.Channel.Measurand.Value.Direction}";
+        return one.Channel.Id != other.Channel.Id
+            ? $"{Name(one)} and {Name(other)} would both be channel {channel}, for a point's name has letters, digits, '-', '_' and '.' only: name one of them otherwise, or make a file of each and import it with --point"
+            : one.FirstShared(other) is { } at
+                ? $"{Name(one)} and {Name(other)} both give channel {channel} a value at {at}, and only one of them can count: take one out, or make a file of each and import that which counts"
+                : null;
     }
 
     /// <summary>The second reading: decides between the values of an interval.</summary>
@@ -210,7 +243,12 @@ public sealed class FileSurvey
         }
         else
         {
+            // The reason of a refusal is always among those that are listed.
             MoreProblems++;
+            if (problem.Refuses && _problems.FindLastIndex(p => !p.Refuses) is >= 0 and var defect)
+            {
+                _problems[defect] = problem;
+            }
         }
     }
 

@@ -80,6 +80,53 @@ public sealed class StreamSurvey
         }
     }
 
+    /// <summary>The first instant of which both streams have a value; null where there is none.</summary>
+    internal Instant? FirstShared(StreamSurvey other)
+    {
+        using var mine = Stretches().GetEnumerator();
+        using var theirs = other.Stretches().GetEnumerator();
+        for (var more = mine.MoveNext() && theirs.MoveNext(); more;)
+        {
+            var from = Instant.Max(mine.Current.From, theirs.Current.From);
+            if (from < Instant.Min(mine.Current.To, theirs.Current.To))
+            {
+                return from;
+            }
+
+            more = mine.Current.To <= theirs.Current.To ? mine.MoveNext() : theirs.MoveNext();
+        }
+
+        return null;
+    }
+
+    // Stretches of time with a value, first to last.
+    private IEnumerable<(Instant From, Instant To)> Stretches()
+    {
+        if (Channel.IntervalMinutes is null)
+        {
+            Instant? end = null;
+            foreach (var total in _totals.Values.Where(t => t.Flag.Quality != IntervalQuality.Missing).OrderBy(t => t.From))
+            {
+                // Totals may overlap; what one of them covers is covered.
+                var from = end is { } e && e > total.From ? e : total.From;
+                if (from < total.To)
+                {
+                    yield return (from, total.To);
+                    end = total.To;
+                }
+            }
+
+            yield break;
+        }
+
+        for (var slot = _first > _last ? _last + 1 : _seen.Next(_first, _last + 1, member: true); slot < _last + 1;)
+        {
+            var end = _seen.Next(slot, _last + 1, member: false);
+            yield return (StartOf(slot), StartOf(end));
+            slot = _seen.Next(end, _last + 1, member: true);
+        }
+    }
+
     /// <summary>True where an interval has more than one value in the file.</summary>
     internal bool IsRepeated(Instant start) => _repeated.Contains(SlotOf(start));
 

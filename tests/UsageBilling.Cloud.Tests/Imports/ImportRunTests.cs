@@ -218,12 +218,14 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
     }
 
     [Fact]
-    public async Task A_day_that_a_file_states_in_two_lengths_counts_once()
+    public async Task A_day_that_a_file_states_in_two_lengths_is_refused_before_anything_is_delivered()
     {
         string Day(int slots, string value) => $"300,20260101,{string.Join(',', Enumerable.Repeat(value, slots))},A,,,20260102000000,";
         var file = Write("lengths.csv", "100,NEM12,202601020000,MDP,RET", "200,LENGTHS,E1,1,E1,N1,M,kWh,30,", Day(48, "1.5"), "200,LENGTHS,E1,1,E1,N1,M,kWh,5,", Day(288, "0.25"), "900");
-        Assert.Equal("done", (await ImportAsync(file)).Record.State);
-        Assert.Equal(72_000_000L, await SumAsync("LENGTHS"));
+        var outcome = await ImportAsync(file);
+        Assert.Equal("rejected", outcome.Record.State);
+        Assert.Contains("(line 3)", Assert.Single(outcome.Survey!.Problems).Reason, StringComparison.Ordinal);
+        Assert.Null(await ChannelDays.TermsAsync(_database.Source, Key("LENGTHS").Id, default));
     }
 
     [Theory]

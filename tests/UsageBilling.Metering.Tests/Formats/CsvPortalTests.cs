@@ -225,13 +225,6 @@ public class CsvPortalTests
     }
 
     [Fact]
-    public void A_second_column_of_a_kind_is_a_point_of_its_own()
-    {
-        var survey = Survey(new CsvOptions("file"), "start,day kwh,night kwh", "2026-01-01 00:00,1.5,2", "2026-01-01 00:30,1.5,2");
-        Assert.Equal(["file", "file-night-kwh"], survey.Streams.Select(s => s.Channel.Point));
-    }
-
-    [Fact]
     public void Times_that_look_like_ends_are_noted()
     {
         string[] rows = [.. Enumerable.Range(1, 48).Select(i => Instant.FromUtc(2026, 1, 1, 0, 0) + Duration.FromMinutes(30L * i)).Select(at => $"{at.InUtc():uuuu-MM-dd HH:mm},1.5")];
