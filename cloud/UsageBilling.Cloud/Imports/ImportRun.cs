@@ -69,7 +69,7 @@ internal sealed class ImportRun(NpgsqlDataSource database, TimeProvider time)
         }
 
         record = (await ImportStore.FindAsync(database, id, cancellationToken))!;
-report = await FinishAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
+        report = await FinishAsync(record, survey, read, exponents, file, actor, progress, cancellationToken);
         var ended = (await ImportStore.FindAsync(database, id, cancellationToken))!;
         return new ImportOutcome(ended, report, survey, Before: known is { State: "done" } && ended.State == "done" && ended.DaysAdded == known.DaysAdded);
     }

@@ -97,7 +97,7 @@ internal sealed class CsvColumns
         {
             columns.Choose(named, header, names, options.Unit);
         }
-        else if (columns.Values.Count > 1 && columns.Values.Find(v => v.Words.Split('_').Contains("net")) is { } net)
+        else if (columns.Values.Count > 1 && columns.Values.Find(v => names[v.Index].Name.Split('_').Contains("net")) is { } net)
         {
             columns.LeftAside.Add(net.Name);
             columns.Values.Remove(net);
@@ -222,7 +222,7 @@ internal sealed class CsvColumns
             }
             else if (Slots is null && LeftAside.Exists(Is))
             {
-                chosen.Add(new CsvValueColumn(index, header[index].Trim(), CsvNames.UnitOf(names[index].Name, names[index].Bracket) ?? defaultUnit, names[index].Name));
+                chosen.Add(new CsvValueColumn(index, header[index].Trim(), CsvNames.UnitOf(names[index].Name, names[index].Bracket) ?? defaultUnit, CsvFlow.Words(header[index], names[index].Name)));
                 LeftAside.RemoveAll(Is);
             }
             else
@@ -271,15 +271,15 @@ internal sealed class CsvColumns
         }
         else if (CsvNames.IsReading($"{name}_{bracket}"))
         {
-            Registers.Add(new CsvValueColumn(index, written, CsvNames.UnitOf(name, bracket) ?? defaultUnit, $"{name}_{bracket}"));
+            Registers.Add(new CsvValueColumn(index, written, CsvNames.UnitOf(name, bracket) ?? defaultUnit, CsvFlow.Words(written, $"{name}_{bracket}")));
         }
         else if (CsvNames.UnitOf(name, bracket) is { } unit && !CsvNames.IsOther(name))
         {
-            Values.Add(new CsvValueColumn(index, written, unit, name));
+            Values.Add(new CsvValueColumn(index, written, unit, CsvFlow.Words(written, name)));
         }
         else if (CsvNames.IsValue(name))
         {
-            Values.Add(new CsvValueColumn(index, written, defaultUnit, name));
+            Values.Add(new CsvValueColumn(index, written, defaultUnit, CsvFlow.Words(written, name)));
         }
         else if (written.Length > 0 && name is not ("from_local" or "to_local"))
         {

@@ -26,7 +26,7 @@ internal static class CsvNames
 
     public static readonly FrozenSet<string> Kind = Set("""
         type category consumption_category channel_type direction flow flow_direction kind data_type measurement_type energy_type consumption_surplusgeneration service service_type commodity
-        register suffix nmi_suffix read_type art richtung tuotteen_tyyppi
+        register suffix nmi_suffix read_type obis obis_code obiscode obis_kennzahl obis_kennziffer kennzahl art richtung tuotteen_tyyppi
         """);
 
     public static readonly FrozenSet<string> Unit = Set("unit units uom unit_of_measure einheit unite maleenhed enhed eenheid yksikkotyyppi");
@@ -43,8 +43,6 @@ internal static class CsvNames
     private static readonly FrozenSet<string> Others = Set("""
         cost price amount charge charges tax tariff rate temperature quality status type unit units co2 carbon kosten pris prix betrag date time index count number code period
         """);
-
-    private static readonly FrozenSet<string> Exports = Set("export generation generated received surplus surplusgeneration injection injected production einspeisung teruglevering produktion reverse b1 b");
 
     /// <summary>A name in small ASCII letters, its words joined by '_', and what stood in brackets.</summary>
     public static (string Name, string Bracket) Plain(string written)
@@ -93,9 +91,6 @@ internal static class CsvNames
         _ => string.Empty,
     };
 
-    /// <summary>Energy that flows from the customer, by any word of a name.</summary>
-    public static Direction DirectionOf(string name) => name.Split('_').Any(Exports.Contains) ? Direction.Export : Direction.Import;
-
     /// <summary>What is metered by m³, by any word of a name.</summary>
     public static Quantity? VolumeOf(string name) =>
         name.Contains("gas", StringComparison.Ordinal) ? Quantity.GasVolume : name.Contains("water", StringComparison.Ordinal) || name.Contains("wasser", StringComparison.Ordinal) ? Quantity.WaterVolume : null;
@@ -114,7 +109,9 @@ internal static class CsvNames
     {
         // kWh/hh is energy; p/kWh and g/kWh are not.
         var inside = bracket.StartsWith("in_", StringComparison.Ordinal) ? bracket[3..] : bracket;
-        return Spelled(inside.Split('_')[0], inBrackets: true)
+        // (A+) kWh is no current.
+        var words = inside.Split('_');
+        return Spelled(words.Length > 1 && words[0].Length == 1 && Spelled(words[1], inBrackets: true) is not null ? words[1] : words[0], inBrackets: true)
             ?? Spelled(inside.Replace("_", string.Empty, StringComparison.Ordinal), inBrackets: true)
             ?? (name.Split('_').Contains("per") ? null : Spelled(name[(name.LastIndexOf('_') + 1)..], inBrackets: false));
     }

@@ -49,8 +49,8 @@ internal sealed class CsvStreams(CsvOptions options, CsvColumns columns)
     private string? ByColumn(CsvValueColumn column, string point, string kind, string unit, int? minutes, out SourceChannel? channel)
     {
         channel = null;
-        var words = $"{column.Words}_{CsvNames.Words(kind)}";
-        var direction = CsvNames.DirectionOf(words);
+        var words = $"{column.Words}_{CsvFlow.Words(kind, CsvNames.Words(kind))}";
+        var direction = CsvFlow.Of(words);
         if (CsvRegister.IsCertain(CsvNames.Words(kind)))
         {
             return CsvColumns.Readings(kind);
@@ -63,7 +63,7 @@ internal sealed class CsvStreams(CsvOptions options, CsvColumns columns)
 
         var id = point.Length > 0 ? point : options.Id;
         var (measurand, exponent) = MeasurandOf(unit, words, direction);
-        if (columns.Values.Find(v => v.Index != column.Index && measurand is not null && Measures(v, CsvNames.Words(kind), columns.Unit < 0 ? v.Unit : unit) == measurand) is { } other)
+        if (columns.Values.Find(v => v.Index != column.Index && measurand is not null && Measures(v, CsvFlow.Words(kind, CsvNames.Words(kind)), columns.Unit < 0 ? v.Unit : unit) == measurand) is { } other)
         {
             return Clash(other, column);
         }
@@ -90,7 +90,7 @@ internal sealed class CsvStreams(CsvOptions options, CsvColumns columns)
     private static string Clash(CsvValueColumn one, CsvValueColumn other) =>
         $"\"{one.Name}\" and \"{other.Name}\" are not one quantity, and both would be the same channel of the point: say which counts with --column \"{one.Name}\" (others are left aside), or import each with --column to a point of its own with --point";
 
-    private static Measurand? Measures(CsvValueColumn column, string kind, string unit) => MeasurandOf(unit, $"{column.Words}_{kind}", CsvNames.DirectionOf($"{column.Words}_{kind}")).Measurand;
+    private static Measurand? Measures(CsvValueColumn column, string kind, string unit) => MeasurandOf(unit, $"{column.Words}_{kind}", CsvFlow.Of($"{column.Words}_{kind}")).Measurand;
 
     private static (Measurand? Measurand, int Exponent) MeasurandOf(string unit, string words, Direction direction) =>
         SourceUnit.Find(unit) is { } energy ? (new Measurand(energy.Quantity, direction), energy.Exponent)

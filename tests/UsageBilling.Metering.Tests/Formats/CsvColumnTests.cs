@@ -1,6 +1,7 @@
 using System.Globalization;
 using NodaTime;
 using UsageBilling.Metering.Formats;
+using UsageBilling.Protocols;
 
 namespace UsageBilling.Metering.Tests.Formats;
 
@@ -110,6 +111,38 @@ public class CsvColumnTests
         Assert.Equal(("P0001", names[1], 4.8m), (stream.Channel.Point, stream.Channel.Register, stream.Sum));
         Assert.Contains(names[0], Assert.Single(chosen.Problems).Reason, StringComparison.Ordinal);
         Assert.True(Survey(new CsvOptions("P0001", Columns: names), lines).Refused);
+    }
+
+    [Theory]
+    [InlineData("A+ (kWh)", "A- (kWh)")]
+    [InlineData("A+ [kWh]", "A\u2212 [kWh]")]
+    [InlineData("+A kWh", "-A kWh")]
+    [InlineData("Wirkenergie (A+) kWh", "Wirkenergie (A-) kWh")]
+    [InlineData("P+ kWh", "P- kWh")]
+    [InlineData("1-0:1.8.0 (kWh)", "1-0:2.8.0 (kWh)")]
+    [InlineData("1-1:1.29.0*255 [kWh]", "1-1:2.29.0*255 [kWh]")]
+    [InlineData("Bezug kWh", "Netzeinspeisung kWh")]
+    [InlineData("afname kWh", "teruglevering kWh")]
+    [InlineData("Verbrauch kWh", "R\u00FCcklieferung kWh")]
+    [InlineData("Import kWh", "Feed-in kWh")]
+    public void Signs_codes_and_words_say_which_way_energy_flows(string import, string export)
+    {
+        var survey = Survey(new CsvOptions("plus"), $"Date;{import};{export};R+ (kvarh);R- (kvarh)", "2026-05-01 00:00;1.1;0.1;0.2;0.3", "2026-05-01 00:15;1.2;0.1;0.3;0.4");
+        Assert.Empty(survey.Problems);
+        Assert.Equal(
+            [("plus", Quantity.ActiveEnergy, Direction.Import, 2.3m), ("plus", Quantity.ActiveEnergy, Direction.Export, 0.2m), ("plus", Quantity.ReactiveEnergy, Direction.Import, 0.5m), ("plus", Quantity.ReactiveEnergy, Direction.Export, 0.7m)],
+            survey.Streams.Select(s => (s.Channel.Point, s.Channel.Measurand!.Value.Quantity, s.Channel.Measurand.Value.Direction, s.Sum)));
+    }
+
+    [Fact]
+    public void Codes_in_rows_say_it_too_and_two_of_one_direction_are_refused()
+    {
+        string[] lines = ["OBIS;Zeit;Wert (kWh)", "1-0:1.8.0;2026-05-01 00:00;1.1", "1-0:2.8.0;2026-05-01 00:00;0.1", "1-0:1.8.0;2026-05-01 00:15;1.2", "1-0:2.8.0;2026-05-01 00:15;0.1"];
+        Assert.Equal([Direction.Import, Direction.Export], Survey(new CsvOptions("plus"), lines).Streams.Select(s => s.Channel.Measurand!.Value.Direction));
+        lines[2] = lines[2].Replace("2.8.0", "1.8.1", StringComparison.Ordinal);
+        Assert.Equal(3, Survey(new CsvOptions("plus"), lines).Problems[0].Line);
+        string[] dutch = ["datum;afname normaal kWh;afname dal kWh;teruglevering kWh", "2026-05-01 00:00;1.1;0;0.5", "2026-05-01 00:15;1.1;0;0.5"];
+        Assert.Contains("\"afname normaal kWh\" and \"afname dal kWh\"", Assert.Single(Survey(new CsvOptions("nl"), dutch).Problems).Reason, StringComparison.Ordinal);
     }
 
     [Fact]
