@@ -37,8 +37,9 @@ internal static class ImportChecks
             {
                 if (stream.NegativeLine is { } line)
                 {
-                    survey.Add(new SourceProblem(
-                        Math.Max(1, line), $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: a quantity below zero; what flows the other way is a stream of its own, and nothing is taken off a bill by a sign", true));
+                    // Market files have none. Others are taken, and validation fails each day with one: nothing is taken off a bill by a sign unseen.
+                    var (at, words) = (Math.Max(1, line), $"{stream.Channel.Id} {stream.Channel.Register} → channel {group.Key}: a quantity below zero; what flows the other way is a stream of its own");
+                    survey.Add(stream.Channel.NeverNegative ? new SourceProblem(at, words, true) : SourceProblem.Note(at, $"{words}; it is taken, and validation will ask about its day"));
                 }
 
                 if (Problem(stream, known, exponent, now) is { } problem)

@@ -22,6 +22,7 @@ internal static class NemChannel
         return new SourceChannel(nmi, suffix, unit, minutes, found is { } known ? new Measurand(known.Quantity, direction) : null, found?.Exponent ?? 0, NemText.Zone)
         {
             Point = Point(nmi, suffix),
+            NeverNegative = true,
         };
     }
 

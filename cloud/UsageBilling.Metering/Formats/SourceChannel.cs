@@ -30,6 +30,9 @@ public sealed record SourceChannel(string Id, string Register, string Unit, int?
     /// <summary>True where the file states this direction with negative numbers (NEM13's direction I): stored quantities are turned round.</summary>
     public bool Negated { get; init; }
 
+    /// <summary>True where the format knows no values below zero (NEM12, NEM13).</summary>
+    public bool NeverNegative { get; init; }
+
     /// <summary><c>id/register/unit/minutes</c>.</summary>
     public override string ToString() => $"{Id}/{Register}/{Unit}/{IntervalMinutes}";
 }

@@ -66,7 +66,7 @@ public sealed class StreamSurvey
     /// <summary>Largest value without its sign.</summary>
     public decimal Largest { get; private set; }
 
-    /// <summary>Line of the first value below zero; null where there is none.</summary>
+    /// <summary>Line of the first value below zero; null where there is none, or where a sign only says the direction.</summary>
     public int? NegativeLine { get; private set; }
 
     /// <summary>The stretches that <see cref="Gaps"/> counts, first to last.</summary>
@@ -155,7 +155,7 @@ public sealed class StreamSurvey
             for (var i = flag.First; i < flag.First + flag.Count; i++)
             {
                 Add(slot + i, run.Values[i], flag);
-                NegativeLine ??= run.Values[i] < 0 && flag.Quality != IntervalQuality.Missing ? run.Line : null;
+                NegativeLine ??= run.Values[i] < 0 && !Channel.Negated && flag.Quality != IntervalQuality.Missing ? run.Line : null;
             }
         }
 
@@ -168,7 +168,7 @@ public sealed class StreamSurvey
     internal string? Add(SourceTotal total)
     {
         FirstLine = FirstLine == 0 ? total.Line : FirstLine;
-        NegativeLine ??= total.Quantity < 0 && total.Flag.Quality != IntervalQuality.Missing ? total.Line : null;
+        NegativeLine ??= total.Quantity < 0 && !Channel.Negated && total.Flag.Quality != IntervalQuality.Missing ? total.Line : null;
         var period = (total.From, total.To);
         if (!_totals.TryGetValue(period, out var known))
         {

@@ -67,18 +67,28 @@ public sealed class ImportRunTests : IClassFixture<MigratedDatabase>, IDisposabl
     }
 
     [Theory]
-    [InlineData("nem12", 3)]
-    [InlineData("csv", 4)]
-    public async Task A_file_with_a_quantity_below_zero_is_rejected_with_its_line(string format, int line)
+    [InlineData("nem12", 3, "rejected")]
+    [InlineData("csv", 4, "done")]
+    public async Task A_quantity_below_zero_is_named_with_its_line_and_rejected_where_the_format_knows_none(string format, int line, string state)
     {
         var file = format == "nem12"
             ? Write("NEGATIVE.csv", [.. File.ReadAllLines(Nem12("NEGATIVE0", "1.5", "20260102000000")).Select((l, i) => i == 2 ? l.Replace(",1.5,", ",-1.5,", StringComparison.Ordinal) : l)])
             : Write("NEGATIVE.csv", "start,kwh", "2026-11-18T08:00:00Z,0.500", "2026-11-18T08:15:00Z,0.250", "2026-11-18T08:30:00Z,-0.500");
         var outcome = await new ImportRun(_database.Source, _time).RunAsync(RawFile.At(file), new ImportFormat(format, $"NEGATIVE-{format}.csv"), "test", null, default);
-        Assert.Equal("rejected", outcome.Record.State);
+        Assert.Equal(state, outcome.Record.State);
         var report = (await ImportStore.DetailsAsync(_database.Source, outcome.Record.Id, default)).Report;
         Assert.Contains("below zero", report, StringComparison.Ordinal);
         Assert.Contains(FormattableString.Invariant($"\"line\": {line}"), report, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_register_that_tells_its_direction_by_a_sign_is_taken()
+    {
+        var file = SharedCases.Path("data", "nem12", "nem13", "NEM13#Scenario12#UNITEDDP#NEMMCO.csv");
+        Assert.SkipWhen(file is null, SharedCases.Absent);
+        var survey = await new ImportRun(_database.Source, _time).TryAsync(RawFile.At(file!), new ImportFormat("nem13", "signs.csv"), default);
+        Assert.False(survey.Refused);
+        Assert.DoesNotContain(survey.Notes, n => n.Reason.Contains("below zero", StringComparison.Ordinal));
     }
 
     [Fact]
