@@ -34,7 +34,7 @@ internal static class ImportEndpoints
     }
 
     private static async Task<Results<Ok<JsonObject>, UnprocessableEntity<JsonObject>, ProblemHttpResult>> PostAsync(
-        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, string? dates, string? @decimal, string[]? column, bool? dryRun)
+        HttpContext context, ImportRun imports, string? format, string? name, string? zone, string? point, string? unit, string? stamps, int? intervalMinutes, string? dates, string? @decimal, [FromQuery] string[]? column, bool? dryRun)
     {
         var read = new ImportFormat(format ?? string.Empty, Path.GetFileName(name ?? "upload"), zone, point, unit ?? "kWh", stamps, intervalMinutes, dates, @decimal, column is { Length: > 0 } ? column : null);
         if (read.Wrong() is { } wrong)
