@@ -55,11 +55,11 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
         await WriteAsync(terms, @class, [.. findings.Select(f => new Row(f, StateOf(f), stored.GetValueOrDefault((f.Day, f.Rule)) + 1, 0, null, null))], cancellationToken);
     }
 
-    /// <summary>Channels with days that could not be validated, from the first of them to the last.</summary>
-    public static Task<List<(ChannelId Channel, LocalDate First, LocalDate Last)>> NotValidatedAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+    /// <summary>Days that may fare better now: those that could not be validated, and gaps found or changed since an instant that nothing could fill then.</summary>
+    public static Task<List<(ChannelId Channel, LocalDate Day)>> UnsettledAsync(NpgsqlConnection connection, Instant since, CancellationToken cancellationToken) =>
         connection.RowsAsync(
-            "SELECT channel_id, min(local_day), max(local_day) FROM finding WHERE rule = $1 AND state = 'open' GROUP BY channel_id",
-            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1), r.GetFieldValue<LocalDate>(2)), cancellationToken, RuleNames.NotValidated);
+            "SELECT channel_id, local_day FROM finding WHERE state = 'open' AND (rule = $1 OR (rule = $2 AND changed_at >= $3)) ORDER BY channel_id, local_day LIMIT 5000",
+            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, RuleNames.NotValidated, RuleNames.Gap, since);
 
     /// <summary>Local days that no estimate should copy: a rule failed there, or nothing flowed.</summary>
     public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken, string? apartFrom = null) =>

@@ -100,7 +100,6 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
     public async Task<ValidationProgress> SweepAsync(CancellationToken cancellationToken)
     {
         var (after, done) = (new ChannelId(Guid.Empty), default(ValidationProgress));
-        await TryAgainAsync(cancellationToken);
         while (true)
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -148,7 +147,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
         return done;
     }
 
-    /// <summary>Days of one channel. What is wrong with its data is a finding of these days and stops nobody else's; an hour later they are tried again.</summary>
+    /// <summary>Days of one channel. What is wrong with its data is a finding of these days and stops nobody else's; they are tried again every minute.</summary>
     private async Task<ValidationProgress> ValidateAsync(
         NpgsqlConnection connection, DayValidation validation, ChannelId channel, ChannelTerms terms, LocalDate first, LocalDate last, CancellationToken cancellationToken)
     {
@@ -168,17 +167,20 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
         }
     }
 
-    /// <summary>Puts days that could not be validated into the list again.</summary>
-    private async Task TryAgainAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Puts days into the list again that could not be validated, and gaps of the last hour: what could have filled them may have come since, or was itself in doubt only while it came.
+    /// </summary>
+    public async Task TryAgainAsync(CancellationToken cancellationToken)
     {
+        var now = time.GetCurrentInstant();
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var failed = await FindingStore.NotValidatedAsync(connection, cancellationToken);
-        await MeasuredLayer.LockAsync(connection, failed.Select(f => f.Channel), cancellationToken);
-        foreach (var (channel, first, last) in failed)
+        var unsettled = await FindingStore.UnsettledAsync(connection, now - Duration.FromHours(1), cancellationToken);
+        await MeasuredLayer.LockAsync(connection, unsettled.Select(u => u.Channel).Distinct(), cancellationToken);
+        foreach (var (channel, day) in unsettled)
         {
             // A local day lies in two UTC days.
-            await DueDays.ValidateAgainAsync(connection, [channel], first.PlusDays(-1), last.PlusDays(1), time.GetCurrentInstant(), cancellationToken);
+            await DueDays.ValidateAgainAsync(connection, [channel], day.PlusDays(-1), day.PlusDays(1), now, cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);

@@ -8,11 +8,12 @@ internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILo
 {
     private const int AtOnce = 400;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+    private static readonly Duration BetweenTries = Duration.FromMinutes(1);
     private static readonly Duration BetweenSweeps = Duration.FromHours(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var nextSweep = time.GetCurrentInstant();
+        var (nextSweep, nextTry) = (time.GetCurrentInstant(), time.GetCurrentInstant() + BetweenTries);
         using var timer = new PeriodicTimer(Pause, time);
         do
         {
@@ -20,6 +21,12 @@ internal sealed class ValidationWorker(ValidationRun run, TimeProvider time, ILo
             {
                 while (await run.TakeDueAsync(AtOnce, stoppingToken) is not null)
                 {
+                }
+
+                if (time.GetCurrentInstant() >= nextTry)
+                {
+                    await run.TryAgainAsync(stoppingToken);
+                    nextTry = time.GetCurrentInstant() + BetweenTries;
                 }
 
                 if (time.GetCurrentInstant() >= nextSweep)

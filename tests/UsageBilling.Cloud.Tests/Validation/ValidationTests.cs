@@ -54,6 +54,23 @@ public class ValidationTests(MigratedDatabase database) : IClassFixture<Migrated
     }
 
     [Fact]
+    public async Task A_gap_that_nothing_could_fill_is_tried_again_when_its_like_days_have_come()
+    {
+        var site = new ValidatedSite(database.Source);
+        var (hole, end) = (Boundary("2026-11-03T05:00:00Z"), Boundary("2026-11-03T13:00:00Z"));
+        // Only the day of the gap and what ends it are there; the weeks before it and after it come late.
+        await site.ReadAsync((1, Boundary("2026-11-02T23:00:00Z")), (hole + 1, end), (Boundary("2026-11-04T00:00:00Z"), Slots + 1));
+        await site.ValidateAsync();
+        await site.ReadLateAsync(1, Boundary("2026-11-02T23:00:00Z"));
+        await site.ReadLateAsync(Boundary("2026-11-05T00:00:00Z"), Slots);
+        await site.ValidateAsync();
+        await site.Run.TryAgainAsync(default);
+        await site.ValidateAsync();
+        Assert.All((await site.SliceAsync(hole, end)).Qualities, q => Assert.Equal(IntervalQuality.Estimated, q));
+        Assert.Equal(Register(end) - Register(hole), (await site.SliceAsync(hole, end)).Sum);
+    }
+
+    [Fact]
     public async Task An_estimate_over_days_follows_like_days_and_goes_from_all_of_them_when_a_reading_in_its_middle_comes()
     {
         var site = new ValidatedSite(database.Source);
