@@ -46,20 +46,22 @@ internal sealed class FindingStore(NpgsqlConnection connection, string ruleSet, 
         await CloseAsync(channel, [.. stored.Values.Where(f => f.State != "closed")], cancellationToken);
     }
 
-    /// <summary>Adds findings to what is known of their days, closing none.</summary>
+    /// <summary>Adds findings to what is known of their days, closing none. One that is open already and says the same leaves no trace, however often it is found.</summary>
     public async Task AddAsync(ChannelTerms terms, ChannelId channel, string @class, IReadOnlyList<Finding> findings, CancellationToken cancellationToken)
     {
         var stored = (await connection.RowsAsync(
-            "SELECT local_day, rule, revision FROM finding WHERE channel_id = $1 AND local_day = ANY($2) FOR UPDATE",
-            r => (Key: (r.GetFieldValue<LocalDate>(0), r.GetString(1)), Revision: r.GetInt32(2)), cancellationToken, channel.Value, findings.Select(f => f.Day).ToArray())).ToDictionary(f => f.Key, f => f.Revision);
-        await WriteAsync(terms, @class, [.. findings.Select(f => new Row(f, StateOf(f), stored.GetValueOrDefault((f.Day, f.Rule)) + 1, 0, null, null))], cancellationToken);
+            "SELECT local_day, rule, state, words, revision FROM finding WHERE channel_id = $1 AND local_day = ANY($2) FOR UPDATE",
+            r => (Key: (r.GetFieldValue<LocalDate>(0), r.GetString(1)), State: r.GetString(2), Words: r.GetString(3), Revision: r.GetInt32(4)),
+            cancellationToken, channel.Value, findings.Select(f => f.Day).ToArray())).ToDictionary(f => f.Key);
+        var rows = findings.Select(f => (Finding: f, Before: stored.GetValueOrDefault((f.Day, f.Rule)))).Where(f => f.Before.State != StateOf(f.Finding) || f.Before.Words != f.Finding.Words);
+        await WriteAsync(terms, @class, [.. rows.Select(f => new Row(f.Finding, StateOf(f.Finding), f.Before.Revision + 1, 0, null, null))], cancellationToken);
     }
 
-    /// <summary>Days that may fare better now: those that could not be validated, and gaps found or changed since an instant that nothing could fill then.</summary>
-    public static Task<List<(ChannelId Channel, LocalDate Day)>> UnsettledAsync(NpgsqlConnection connection, Instant since, CancellationToken cancellationToken) =>
+    /// <summary>Local days that may fare better now: they could not be validated, or have a gap that nothing could fill, and that was found or changed since an instant.</summary>
+    public static Task<List<(ChannelId Channel, LocalDate Day)>> UnsettledAsync(NpgsqlConnection connection, Instant since, int limit, CancellationToken cancellationToken) =>
         connection.RowsAsync(
-            "SELECT channel_id, local_day FROM finding WHERE state = 'open' AND (rule = $1 OR (rule = $2 AND changed_at >= $3)) ORDER BY channel_id, local_day LIMIT 5000",
-            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, RuleNames.NotValidated, RuleNames.Gap, since);
+            "SELECT channel_id, local_day FROM finding WHERE state = 'open' AND rule = ANY($1) AND changed_at >= $2 ORDER BY changed_at, channel_id, local_day LIMIT $3",
+            r => (new ChannelId(r.GetGuid(0)), r.GetFieldValue<LocalDate>(1)), cancellationToken, new[] { RuleNames.NotValidated, RuleNames.Gap }, since, limit);
 
     /// <summary>Local days that no estimate should copy: a rule failed there, or nothing flowed.</summary>
     public static async Task<IReadOnlySet<LocalDate>> DoubtfulDaysAsync(NpgsqlConnection connection, ChannelId channel, LocalDate first, LocalDate last, CancellationToken cancellationToken, string? apartFrom = null) =>

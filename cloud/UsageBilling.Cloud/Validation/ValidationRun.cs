@@ -147,7 +147,7 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
         return done;
     }
 
-    /// <summary>Days of one channel. What is wrong with its data is a finding of these days and stops nobody else's; they are tried again every minute.</summary>
+    /// <summary>Days of one channel. What is wrong with its data is a finding of these days and stops nobody else's; for an hour they are tried again every minute.</summary>
     private async Task<ValidationProgress> ValidateAsync(
         NpgsqlConnection connection, DayValidation validation, ChannelId channel, ChannelTerms terms, LocalDate first, LocalDate last, CancellationToken cancellationToken)
     {
@@ -168,22 +168,26 @@ internal sealed class ValidationRun(NpgsqlDataSource database, RuleSets ruleSets
     }
 
     /// <summary>
-    /// Puts days into the list again that could not be validated, and gaps of the last hour: what could have filled them may have come since, or was itself in doubt only while it came.
+    /// Validates again days that could not be validated or filled, if that was found within an hour: what they lacked may have come since, or was itself in doubt only while it came.
     /// </summary>
     public async Task TryAgainAsync(CancellationToken cancellationToken)
     {
-        var now = time.GetCurrentInstant();
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var unsettled = await FindingStore.UnsettledAsync(connection, now - Duration.FromHours(1), cancellationToken);
-        await MeasuredLayer.LockAsync(connection, unsettled.Select(u => u.Channel).Distinct(), cancellationToken);
-        foreach (var (channel, day) in unsettled)
+        const int MostDays = 2_000;
+        await _one.WaitAsync(cancellationToken);
+        try
         {
-            // A local day lies in two UTC days.
-            await DueDays.ValidateAgainAsync(connection, [channel], day.PlusDays(-1), day.PlusDays(1), now, cancellationToken);
+            var now = time.GetCurrentInstant();
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            var unsettled = await FindingStore.UnsettledAsync(connection, now - Duration.FromHours(1), MostDays, cancellationToken);
+            await MeasuredLayer.LockAsync(connection, unsettled.Select(u => u.Channel).Distinct(), cancellationToken);
+            await ValidateAsync(connection, unsettled.GroupBy(u => u.Channel).Select(c => (c.Key, new List<LocalDate>(), c.Select(u => u.Day).ToList())), now, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
-
-        await transaction.CommitAsync(cancellationToken);
+        finally
+        {
+            _one.Release();
+        }
     }
 
     private static bool IsRipe(LocalDate day, DateTimeZone zone, Instant now) => LocalDay.Of(day, zone).End + Grace <= now;

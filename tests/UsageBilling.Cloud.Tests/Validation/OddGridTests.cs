@@ -68,6 +68,12 @@ public sealed class OddGridTests(MigratedDatabase database) : IClassFixture<Migr
         Assert.Contains("is not on the 60-minute grid of its days", broken[0].Words, StringComparison.Ordinal);
         Assert.Empty(await NotValidatedAsync("SOUND"));
 
+        // Tried again in vain, it leaves no second trace.
+        var events = await EventsAsync();
+        await Run().TryAgainAsync(default);
+        await ValidateAsync();
+        Assert.Equal(events, await EventsAsync());
+
         await ZoneAsync("Etc/UTC");
         await Run().TryAgainAsync(default);
         await ValidateAsync();
@@ -79,6 +85,12 @@ public sealed class OddGridTests(MigratedDatabase database) : IClassFixture<Migr
     {
         await using var connection = await database.Source.OpenConnectionAsync();
         await connection.RunAsync("UPDATE channel SET zone = $1 WHERE channel_id = $2", default, zone, Key("BROKEN").Id.Value);
+    }
+
+    private async Task<long> EventsAsync()
+    {
+        await using var connection = await database.Source.OpenConnectionAsync();
+        return (await connection.RowsAsync("SELECT count(*) FROM finding_event WHERE channel_id = $1", r => r.GetInt64(0), default, Key("BROKEN").Id.Value))[0];
     }
 
     private async Task ImportAsync(string point, string zone)
